@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What an actor has beyond its slot, made on first use and freed at its end: what it waits for (calls, timers), bonds
+ * (links and monitors), children, names.
+ *
+ * Threads: the owner's, but ended_children. */
+#ifndef TROUPE_CORE_EXTRA_H
+#define TROUPE_CORE_EXTRA_H
+
+#include <troupe/behavior.h>
+
+#include "base/atomic.h"
+#include "base/rate.h"
+#include "core/message.h"
+#include "core/timer_wheel.h"
+
+struct actor;
+
+/* ---- waits: all that has a deadline, in one table with a heap by deadline ---- */
+
+enum wait_kind {
+    WAIT_FREE = 0,
+    WAIT_CALL,        /* a call of this actor: fn, tag */
+    WAIT_KEPT,        /* a call that this actor answers later: message */
+    WAIT_TIMER,       /* message, period_ns */
+    WAIT_START,       /* the start deadline */
+    WAIT_SHUTDOWN,    /* a child's shutdown timeout */
+    WAIT_RESTART      /* a child's backoff: child */
+};
+
+struct wait {
+    uint64_t deadline_ns;
+    uint32_t generation;
+    uint32_t heap_at;         /* index in the heap; WAIT_NOT_IN_HEAP; free: the next free entry + 1 */
+    uint8_t kind;             /* enum wait_kind */
+    bool pauses;              /* CALL: by troupe_call_wait */
+    bool in_mailbox;          /* TIMER: its message is on its way */
+    uint8_t every;            /* TIMER: enum troupe_every */
+    union {
+        troupe_reply_fn then; /* CALL */
+        struct message *message; /* KEPT, TIMER */
+        struct child *child;  /* RESTART, SHUTDOWN */
+    };
+    uint64_t tag_or_period;   /* CALL: tag. TIMER: period in ns, 0: once */
+};
+
+#define WAIT_NOT_IN_HEAP UINT32_MAX
+
+struct wait_table {
+    struct wait *entries;
+    uint32_t *heap;           /* indices of entries, earliest deadline first */
+    uint32_t capacity, used, heap_count;
+    uint32_t free_first;      /* index + 1 */
+    uint32_t calls, kept, timers; /* how many of these */
+};
+
+/* ---- bonds ---- */
+
+enum bond_kind {
+    BOND_MONITORS,            /* this actor monitors ref; id */
+    BOND_MONITORED_BY,        /* ref's monitor id; message becomes its down */
+    BOND_LINK,                /* message becomes the exit signal to ref */
+    BOND_WRITER               /* ref waits for room; message becomes its writable */
+};
+
+struct bond {
+    struct bond *next_in_bucket;
+    struct bond *next, **link; /* all bonds of the actor, newest first */
+    uint64_t hash;
+    uint64_t id;
+    troupe_ref ref;
+    struct message *message;
+    uint8_t kind;
+};
+
+struct bond_table {
+    struct bond **buckets;
+    uint32_t bucket_mask;     /* buckets - 1; 0 with NULL: none */
+    uint32_t counts[4];       /* by kind */
+    uint32_t count;
+    struct bond *first;
+};
+
+/* ---- children ---- */
+
+/* A child that is started again, or has wishes of its own: a tag, a shutdown timeout. Others are linked through their
+ * slots and have none. */
+struct child {
+    struct child *next, *prev; /* start order */
+    uint32_t slot;             /* of the present incarnation; 0: it waits for its restart */
+    uint32_t seq;              /* order among all children */
+    uint32_t attempts;         /* restarts in a row, for the backoff */
+    uint64_t started_ns;
+    uint64_t restart_wait;     /* the WAIT_RESTART entry while it waits, else 0 */
+    struct restart_window *window; /* under the node's supervisor: its own */
+    troupe_spawn_opts opts;    /* its views point into text */
+    size_t block_bytes;
+    char text[];               /* args, then behavior NUL name content type NUL */
+};
+
+struct child_list {
+    uint32_t first, last;      /* slots of those without struct child, by sibling_next and sibling_prev */
+    struct child *specs_first, *specs_last;
+    uint32_t count;            /* living children of both sorts */
+    uint32_t next_seq;
+    struct child *restarting;  /* the one that troupe__child_add is called for again */
+    uint64_t shutdown_wait;    /* the WAIT_SHUTDOWN entry, or 0 */
+    uint32_t stopping_slot;    /* the child that was told to stop, or 0 */
+    uint32_t restarts;         /* ever */
+    bool window_per_child;     /* the node's supervisor: a child that fails too often is given up alone */
+    struct restart_window *window; /* made at the first restart */
+    uint32_t restarts_max, restart_period_ms;
+};
+
+struct extra {
+    struct wait_table waits;
+    struct wheel_entry timer;  /* under the lock of worker timer_worker's wheel */
+    uint64_t timer_deadline_ns;
+    uint32_t timer_worker;
+    uint64_t call_awaited;     /* the id of the call_wait, or 0 */
+    uint64_t start_wait;       /* the WAIT_START entry, or 0 */
+    struct message *args;      /* kept while init is open: who waits for the start */
+    struct message *deferred_head, *deferred_tail; /* messages that wait while the lane is paused */
+    struct bond_table bonds;
+    uint64_t last_monitor;    /* ids count up and are never used twice */
+    struct message *late_watchers; /* requests that came while the actor was ending; linked by next */
+    struct child_list children;
+    _Atomic uint32_t ended_children; /* slots, a stack linked by run_next: children push, the owner takes */
+    struct message *stop_waiters; /* SYSTEM_STOP requests, answered at the end; linked by next */
+    struct message *exit_detail;  /* words of the end, in a message; or NULL */
+};
+
+/* The actor's extra, made when there is none; NULL when memory is exhausted. */
+struct extra *troupe__extra(struct pool *pool, struct actor *actor);
+
+/* ---- wait.c ---- */
+
+/* Add an entry; returns its id (never 0) or 0 when memory is exhausted. deadline_ns UINT64_MAX: not in the heap. */
+uint64_t troupe__wait_add(struct pool *pool, struct wait_table *table, enum wait_kind kind, uint64_t deadline_ns);
+struct wait *troupe__wait_find(struct wait_table *table, uint64_t id, enum wait_kind kind);
+void troupe__wait_remove(struct wait_table *table, struct wait *wait);
+void troupe__wait_set_deadline(struct wait_table *table, struct wait *wait, uint64_t deadline_ns);
+uint64_t troupe__wait_id(const struct wait_table *table, const struct wait *wait);
+
+/* The earliest deadline, or UINT64_MAX. */
+uint64_t troupe__wait_earliest(const struct wait_table *table);
+void troupe__wait_fini(struct pool *pool, struct wait_table *table);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What one can see: a peek from outside, an actor's own account by its system lane, walks, sums.
+ *
+ * A peek reads a slot that its owner may be changing. Every field it reads is atomic, and it reads the generation before
+ * and after: if that changed, the actor it was asked about has ended. */
+#include "core/mailbox.h"
+#include "core/worker.h"
+
+#include "base/mem.h"
+
+/* False when the slot's actor changed meanwhile. */
+static bool peek_at(troupe_system *system, struct actor *actor, uint32_t generation, troupe_peek *ret_peek)
+{
+    const struct kind *kind = actor_kind(actor);
+    uint8_t state = atomic_load_acquire(&actor->state);
+    if (!kind || state == 0 || state == TROUPE_STATE_STOPPED)
+        return false;
+    ret_peek->ref = (troupe_ref){system->home, actor->slot, generation};
+    ret_peek->behavior = kind->behavior;
+    ret_peek->state = (enum troupe_actor_state)state;
+    ret_peek->mailbox_depth = mailbox_depth(actor);
+    ret_peek->mailbox_bytes = atomic_load_relaxed(&actor->mailbox_bytes);
+    ret_peek->mailbox_messages_max = atomic_load_relaxed(&actor->messages_max);
+    ret_peek->mailbox_bytes_max = atomic_load_relaxed(&actor->bytes_max);
+    ret_peek->mailbox_policy = (enum troupe_mailbox_policy)atomic_load_relaxed(&actor->policy);
+    ret_peek->processed = atomic_load_relaxed(&actor->processed);
+    ret_peek->started_ms = atomic_load_relaxed(&actor->started_ms);
+    troupe__names_copy(&system->names, actor->slot, generation, ret_peek->name);
+    return actor_generation(actor) == generation;
+}
+
+int troupe_system_peek(troupe_system *system, troupe_ref ref, troupe_peek *ret_peek)
+{
+    struct actor *actor;
+    int rc = troupe__find(system, ref, &actor);
+    if (rc)
+        return rc;
+    troupe_peek peek;
+    if (!peek_at(system, actor, ref.generation, &peek))
+        return TROUPE_E_GONE;
+    *ret_peek = peek;
+    return 0;
+}
+
+bool troupe_system_scan(troupe_system *system, uint64_t *cursor, uint32_t slots,
+                        bool (*fn)(void *user, const troupe_peek *peek), void *user)
+{
+    uint32_t end = atomic_load_acquire(&system->slots.end);
+    uint64_t slot = *cursor ? *cursor : 1;
+    bool more = true;
+    for (; more && slot < end && slots > 0; slot++, slots--) {
+        struct actor *actor = slots_at(&system->slots, (uint32_t)slot);
+        troupe_peek peek;
+        uint32_t generation = actor_generation(actor);
+        if (generation && peek_at(system, actor, generation, &peek))
+            more = fn(user, &peek);
+    }
+    *cursor = slot;
+    return slot < end;
+}
+
+int troupe_system_whereis(troupe_system *system, troupe_view name, troupe_ref *ret_ref)
+{
+    uint32_t slot, generation;
+    int rc = troupe__names_find(&system->names, name, &slot, &generation);
+    if (rc == 0)
+        *ret_ref = (troupe_ref){system->home, slot, generation};
+    return rc;
+}
+
+struct names_walk {
+    troupe_system *system;
+    bool (*fn)(void *user, troupe_view name, troupe_ref ref);
+    void *user;
+};
+
+static bool on_name(void *user, troupe_view name, uint32_t slot, uint32_t generation)
+{
+    const struct names_walk *walk = user;
+    return walk->fn(walk->user, name, (troupe_ref){walk->system->home, slot, generation});
+}
+
+bool troupe_system_scan_names(troupe_system *system, uint64_t *cursor, uint32_t names,
+                              bool (*fn)(void *user, troupe_view name, troupe_ref ref), void *user)
+{
+    struct names_walk walk = {system, fn, user};
+    return troupe__names_scan(&system->names, cursor, names, on_name, &walk);
+}
+
+/* ---- an actor's own account ---- */
+
+static void list_links(const struct extra *extra, troupe_info *info)
+{
+    uint32_t n = 0;
+    for (const struct bond *bond = extra->bonds.first; bond && n < TROUPE_INFO_REFS_MAX; bond = bond->next)
+        if (bond->kind == BOND_LINK)
+            info->links[n++] = bond->ref;
+}
+
+static void list_children(const troupe_system *system, const struct extra *extra, troupe_info *info)
+{
+    uint32_t n = 0;
+    for (const struct child *child = extra->children.specs_first; child && n < TROUPE_INFO_REFS_MAX; child = child->next)
+        if (child->slot)
+            info->children[n++] = actor_ref(system, slots_at(&system->slots, child->slot));
+    for (uint32_t slot = extra->children.first; slot && n < TROUPE_INFO_REFS_MAX;) {
+        const struct actor *actor = slots_at(&system->slots, slot);
+        info->children[n++] = actor_ref(system, actor);
+        slot = actor->sibling_next;
+    }
+}
+
+static void fill_info(troupe_system *system, struct actor *actor, troupe_info *info)
+{
+    const struct extra *extra = actor->extra;
+    memset(info, 0, sizeof *info);
+    peek_at(system, actor, actor_generation(actor), &info->peek);
+    uint32_t state_bytes = actor_kind(actor)->behavior->state_bytes;
+    info->memory_bytes = (uint32_t)sizeof *actor + (state_bytes > ACTOR_STATE_INLINE_BYTES ? state_bytes : 0);
+    if (actor->parent_slot)
+        info->parent = actor_ref(system, slots_at(&system->slots, actor->parent_slot));
+    if (!extra)
+        return;
+    info->memory_bytes += (uint32_t)(sizeof *extra + extra->waits.capacity * (sizeof(struct wait) + sizeof(uint32_t)) +
+                                     extra->bonds.count * sizeof(struct bond));
+    info->links_count = extra->bonds.counts[BOND_LINK];
+    info->monitors_count = extra->bonds.counts[BOND_MONITORS];
+    info->monitored_by_count = extra->bonds.counts[BOND_MONITORED_BY];
+    info->children_count = extra->children.count;
+    info->timers_count = extra->waits.timers;
+    info->calls_count = extra->waits.calls;
+    info->kept_count = extra->waits.kept;
+    info->restarts = extra->children.restarts;
+    list_links(extra, info);
+    list_children(system, extra, info);
+}
+
+void troupe__info_on_request(troupe_ctx *ctx, struct message *request)
+{
+    troupe_worker *worker = ctx->worker;
+    /* The request came with room for the account and goes back as the answer. */
+    troupe_info *info = (troupe_info *)(void *)((char *)request + ((const char *)request->msg.body - (char *)request));
+    fill_info(worker->system, ctx->actor, info);
+    request->msg.from = troupe_self(ctx);
+    request->msg.status = 0;
+    if (request->reply_worker == worker->index)
+        troupe__request_on_message(worker, request);
+    else
+        troupe__worker_post(worker, request->reply_worker, request);
+}
+
+/* ---- sums ---- */
+
+uint64_t troupe__system_memory(const troupe_system *system)
+{
+    uint64_t bytes = troupe__heap_bytes();
+    for (uint32_t i = 0; i < system->config.workers; i++)
+        bytes += atomic_load_relaxed(&system->workers[i]->pool.used_bytes);
+    return bytes;
+}
+
+static void sum_worker(troupe_stats *sum, const struct worker_stats *stats)
+{
+#define SUM(field) sum->field += atomic_load_relaxed(&stats->field)
+    SUM(spawned);
+    SUM(ended);
+    SUM(failed);
+    SUM(killed);
+    SUM(restarts);
+    SUM(turns);
+    SUM(turns_long);
+    SUM(turns_inline);
+    SUM(messages);
+    SUM(calls);
+    SUM(steals);
+    SUM(dead_letters);
+    SUM(dead_full);
+    SUM(dead_gone);
+    SUM(dead_shed);
+    SUM(timeouts);
+#undef SUM
+}
+
+void troupe_system_stats(troupe_system *system, troupe_stats *ret_stats)
+{
+    troupe_stats sum = {0};
+    for (uint32_t i = 0; i < system->config.workers; i++)
+        sum_worker(&sum, &system->workers[i]->stats);
+    sum.actors = sum.spawned > sum.ended ? sum.spawned - sum.ended : 0;
+    sum.names = atomic_load_relaxed(&system->names.count);
+    sum.memory_bytes = troupe__system_memory(system) + sum.actors * sizeof(struct actor);
+    *ret_stats = sum;
+}
+
+bool troupe_system_is_overloaded(const troupe_system *system) { return atomic_load_relaxed(&system->overloaded); }

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The life of an actor: starting -> running -> draining -> stopping -> stopped, never back.
+ *
+ * Spawn. The slot is filled, its mailbox opens with the ARGS message as its first, and the actor is scheduled; init runs
+ * in its first turn. The ARGS message carries who waits for the start, and becomes the parent's "started".
+ *
+ * End, in this order (troupe__life_stop, then finish once no child is left):
+ *   1. the mailbox refuses; what waits in it, and the calls that were kept, are answered with an error
+ *   2. the children end, newest first, each with its shutdown timeout, then by kill
+ *   3. the stop hook (not after a kill or a failed start), then fini
+ *   4. the names are given back; then downs and exit signals go out, and who waits for the end is answered
+ *   5. mailbox and system lane are shut; what came meanwhile is answered as to one who is gone
+ *   6. the parent is told, and gives the slot back when it has seen it; without a parent the slot is given back here
+ *
+ * Nothing in the end allocates: downs, signals and answers are made of messages that were reserved for them. */
+#include "core/mailbox.h"
+#include "core/worker.h"
+
+#include "base/mem.h"
+
+static const char *const exit_words[] = {"normal", "stopped", "drained",   "shutdown",    "failed",     "killed",
+                                         "linked", "intensity", "not_started", "noproc", "unreachable"};
+
+const char *troupe_exit_word(enum troupe_exit_cause cause)
+{
+    return (unsigned)cause < sizeof exit_words / sizeof exit_words[0] ? exit_words[cause] : "unknown";
+}
+
+struct extra *troupe__extra(struct pool *pool, struct actor *actor)
+{
+    if (!actor->extra) {
+        actor->extra = troupe__pool_alloc_zeroed(pool, sizeof *actor->extra);
+        if (actor->extra) {
+            actor->extra->timer.owner = actor;
+            actor->extra->timer_deadline_ns = UINT64_MAX;
+            actor->extra->children.restarts_max = TROUPE_RESTARTS_DEFAULT;
+            actor->extra->children.restart_period_ms = TROUPE_RESTART_PERIOD_MS_DEFAULT;
+        }
+    }
+    return actor->extra;
+}
+
+/* ---- spawn ---- */
+
+static struct kind *find_kind(const troupe_system *system, troupe_view name)
+{
+    for (uint32_t i = 0; i < system->kinds_count; i++)
+        if (troupe_view_equal(troupe_view_of(system->kinds[i].behavior->name), name))
+            return &system->kinds[i];
+    return NULL;
+}
+
+const troupe_behavior *troupe_system_behavior(const troupe_system *system, troupe_view name)
+{
+    const struct kind *kind = find_kind(system, name);
+    return kind ? kind->behavior : NULL;
+}
+
+int troupe__spawn_check(const troupe_spawn_opts *opts)
+{
+    if (opts->mailbox_messages_max > TROUPE_MAILBOX_MESSAGES_MAX)
+        return TROUPE_E_LIMIT;
+    if (opts->name.len && !troupe__name_is_valid(opts->name))
+        return TROUPE_E_INVALID;
+    if (opts->args.len > TROUPE_BODY_BYTES_MAX)
+        return TROUPE_E_TOO_LARGE;
+    return 0;
+}
+
+struct message *troupe__spawn_args(troupe_worker *worker, const troupe_spawn_opts *opts, troupe_ref from)
+{
+    struct message_parts parts = {.what = MESSAGE_ARGS,
+                                  .kind = TROUPE_MSG_ARGS,
+                                  .body = opts->args.ptr ? opts->args : troupe_body_none(),
+                                  .subject = opts->subject,
+                                  .from = from};
+    struct message *args = troupe__message_new(&worker->pool, &parts);
+    if (args)
+        args->deadline_ns = (opts->start_timeout_ms ? opts->start_timeout_ms : TROUPE_START_TIMEOUT_MS_DEFAULT) * NS_PER_MS;
+    return args;
+}
+
+/* Fill the slot of an actor that nobody knows yet. */
+static void fill(troupe_worker *worker, struct actor *actor, struct kind *kind, const troupe_spawn_opts *opts,
+                 struct message *args)
+{
+    const troupe_system_config *config = &worker->system->config;
+    uint32_t messages_max = opts->mailbox_messages_max ? opts->mailbox_messages_max : config->mailbox_messages_max;
+    atomic_store_relaxed(&actor->kind, kind);
+    atomic_store_relaxed(&actor->messages_max, messages_max);
+    atomic_store_relaxed(&actor->bytes_max, opts->mailbox_bytes_max ? opts->mailbox_bytes_max : config->mailbox_bytes_max);
+    atomic_store_relaxed(&actor->policy, (uint8_t)opts->mailbox_policy);
+    atomic_store_relaxed(&actor->started_ms, worker->now_ns / NS_PER_MS);
+    atomic_store_relaxed(&actor->processed, 0);
+    actor->exact = messages_max < MAILBOX_EXACT_BELOW;
+    actor->pause = 0;
+    actor->ending = actor->began = false;
+    actor->exit_cause = TROUPE_EXIT_NORMAL;
+    actor->exit_error = 0;
+    actor->system_head = NULL;
+    args->next = NULL;
+    args->target_generation = actor_generation(actor);
+    actor->inbox_head = actor->inbox_tail = args;
+    actor->captured = 1;
+    actor->handled = 0;
+}
+
+int troupe__spawn(troupe_worker *worker, const troupe_spawn_opts *opts, const struct spawn_origin *origin,
+                  troupe_ref *ret_ref)
+{
+    struct kind *kind = find_kind(worker->system, troupe_view_of(opts->behavior));
+    int rc = kind ? troupe__spawn_check(opts) : TROUPE_E_UNKNOWN_BEHAVIOR;
+    return rc ? rc : troupe__spawn_kind(worker, kind, opts, origin, ret_ref);
+}
+
+int troupe__spawn_kind(troupe_worker *worker, struct kind *kind, const troupe_spawn_opts *opts,
+                       const struct spawn_origin *origin, troupe_ref *ret_ref)
+{
+    troupe_system *system = worker->system;
+    int rc = 0;
+    struct actor *actor = troupe__slots_take(&system->slots, &worker->slots);
+    if (!actor)
+        return atomic_load_relaxed(&system->slots.end) >= system->slots.slots_max ? TROUPE_E_LIMIT : TROUPE_E_NO_MEMORY;
+
+    uint32_t state_bytes = kind->behavior->state_bytes;
+    actor->state_ptr = actor->inline_state;
+    if (state_bytes > ACTOR_STATE_INLINE_BYTES &&
+        !(actor->state_ptr = troupe__pool_alloc_zeroed(&worker->pool, state_bytes))) {
+        troupe__slots_give(&system->slots, &worker->slots, actor);
+        return TROUPE_E_NO_MEMORY;
+    }
+    memset(actor->inline_state, 0, sizeof actor->inline_state);
+    uint32_t generation = actor_generation(actor) + 1;
+    actor->has_name = opts->name.len > 0;
+    actor->parent_slot = origin->parent ? origin->parent->slot : 0;
+    atomic_store_relaxed(&actor->is_child, origin->parent != NULL);
+    if (opts->name.len) {
+        uint32_t slot, holder_generation;
+        rc = troupe__names_take(&system->names, opts->name, actor->slot, generation, &slot, &holder_generation);
+        if (rc == TROUPE_E_NAME_TAKEN)
+            *ret_ref = (troupe_ref){system->home, slot, holder_generation};
+    }
+    if (rc == 0 && origin->parent && (rc = troupe__child_add(worker, origin->parent, actor, opts)) && actor->has_name)
+        troupe__names_give_all(&system->names, actor->slot, generation);
+    if (rc) {
+        if (actor->state_ptr != actor->inline_state)
+            troupe__pool_free(&worker->pool, actor->state_ptr, state_bytes);
+        troupe__slots_give(&system->slots, &worker->slots, actor);
+        return rc;
+    }
+    /* From here on nothing fails. Stale references see either the old generation or the new one. */
+    atomic_store_relaxed(&actor->identity, (uint64_t)generation << 32);
+    fill(worker, actor, kind, opts, origin->args);
+    atomic_store_relaxed(&actor->system_lane, NULL);
+    /* Release: who sees the state, or an open word, sees what was filled in. */
+    atomic_store_release(&actor->state, (uint8_t)TROUPE_STATE_STARTING);
+    atomic_store_release(&actor->word, WORD_OWNED | WORD_ONE);
+    counter_add(&worker->stats.spawned, 1);
+    *ret_ref = actor_ref(system, actor);
+    troupe__worker_schedule(worker, actor);
+    return 0;
+}
+
+int troupe_spawn(troupe_ctx *ctx, const troupe_spawn_opts *opts, troupe_ref *ret_ref)
+{
+    troupe_worker *worker = ctx->worker;
+    if (actor_is_killed(ctx->actor))
+        return TROUPE_E_KILLED;
+    if (ctx->actor->ending)
+        return TROUPE_E_STATE;
+    struct message *args = troupe__spawn_args(worker, opts, actor_ref(worker->system, ctx->actor));
+    if (!args)
+        return TROUPE_E_NO_MEMORY;
+    troupe_ref ref = {0};
+    int rc = troupe__spawn(worker, opts, &(struct spawn_origin){ctx->actor, args}, &ref);
+    if (rc) {
+        troupe__message_free(&worker->pool, args);
+        return rc;
+    }
+    *ret_ref = ref;
+    if (opts->link && (rc = troupe_link(ctx, ref))) {
+        int ignored = troupe_stop(ctx, ref, TROUPE_KILL, "its link could not be made");
+        (void)ignored; /* without memory for that either, it lives on as a plain child */
+    }
+    return rc;
+}
+
+/* ---- start ---- */
+
+static void start_done(troupe_ctx *ctx, struct message *args)
+{
+    troupe_worker *worker = ctx->worker;
+    struct actor *actor = ctx->actor;
+    troupe_ref self = actor_ref(worker->system, actor);
+    if (actor_state_now(actor) == TROUPE_STATE_STARTING)
+        atomic_store_release(&actor->state, (uint8_t)TROUPE_STATE_RUNNING);
+    if (args->reply_to != REPLY_NOBODY) {
+        troupe_answer answer = {.ref = self};
+        if (troupe__answer(worker, args, self, &answer) == 0)
+            troupe__message_free(&worker->pool, args);
+        else
+            troupe__answer_with_error(worker, args, self, TROUPE_E_NO_MEMORY, (troupe_view){"", 0});
+        return;
+    }
+    struct actor *parent = actor->parent_slot ? slots_at(&worker->system->slots, actor->parent_slot) : NULL;
+    if (parent && actor_kind(parent)->behavior->child) {
+        args->what = SYSTEM_CHILD_STARTED;
+        args->msg.from = self;
+        args->call_id = actor->child_seq;
+        if (troupe__send_system(worker, actor_ref(worker->system, parent), args, SIGNAL_SYSTEM) == 0)
+            return;
+    }
+    troupe__message_free(&worker->pool, args);
+}
+
+/* What the one who waits for the start is told: the behavior's own 4xx, or that it failed. */
+static int start_error(int error)
+{
+    int status = troupe_error_lookup(error)->http_status;
+    return status >= 400 && status < 500 ? error : TROUPE_E_START_FAILED;
+}
+
+static void start_failed(troupe_ctx *ctx, struct message *args, int error)
+{
+    troupe_view detail = {ctx->detail, ctx->detail_len};
+    troupe__answer_with_error(ctx->worker, args, actor_ref(ctx->worker->system, ctx->actor),
+                              error == TROUPE_E_START_TIMEOUT ? error : start_error(error), detail);
+    troupe__life_stop(ctx, TROUPE_EXIT_NOT_STARTED, error, detail);
+    ctx->detail_len = 0;
+}
+
+void troupe__life_on_init(troupe_ctx *ctx, struct message *args, int result)
+{
+    if (result == TROUPE_STARTING && !ctx->stop_self) {
+        struct extra *extra = troupe__extra(&ctx->worker->pool, ctx->actor);
+        uint64_t deadline_ns = ctx->worker->now_ns + args->deadline_ns;
+        if (extra)
+            extra->start_wait = troupe__wait_add(&ctx->worker->pool, &extra->waits, WAIT_START, deadline_ns);
+        if (extra && extra->start_wait) {
+            extra->args = args;
+            ctx->actor->pause |= PAUSE_STARTING;
+            return;
+        }
+        result = TROUPE_E_NO_MEMORY;
+    }
+    if (result < 0) {
+        start_failed(ctx, args, result);
+        return;
+    }
+    start_done(ctx, args);
+    if (ctx->stop_self)
+        troupe__life_stop(ctx, TROUPE_EXIT_NORMAL, 0, (troupe_view){ctx->detail, ctx->detail_len});
+    ctx->stop_self = false;
+    ctx->detail_len = 0;
+}
+
+int troupe_started(troupe_ctx *ctx, int error)
+{
+    struct actor *actor = ctx->actor;
+    struct extra *extra = actor->extra;
+    if (actor_is_killed(actor))
+        return TROUPE_E_KILLED;
+    if (!(actor->pause & PAUSE_STARTING) || actor->ending)
+        return TROUPE_E_STATE;
+    struct message *args = extra->args;
+    extra->args = NULL;
+    struct wait *wait = troupe__wait_find(&extra->waits, extra->start_wait, WAIT_START);
+    if (wait)
+        troupe__wait_remove(&extra->waits, wait);
+    extra->start_wait = 0;
+    troupe__turn_resume(actor, PAUSE_STARTING);
+    if (error)
+        start_failed(ctx, args, error);
+    else
+        start_done(ctx, args);
+    return 0;
+}
+
+void troupe__life_on_start_due(troupe_ctx *ctx)
+{
+    int rc = troupe_started(ctx, TROUPE_E_START_TIMEOUT);
+    (void)rc; /* a start that is over already is no error here */
+}
+
+/* ---- end ---- */
+
+void troupe__life_drain(troupe_ctx *ctx, enum troupe_exit_cause cause)
+{
+    struct actor *actor = ctx->actor;
+    if (actor_state_now(actor) >= TROUPE_STATE_DRAINING)
+        return;
+    actor->exit_cause = (uint8_t)cause;
+    mailbox_close(actor);
+    atomic_store_release(&actor->state, (uint8_t)TROUPE_STATE_DRAINING);
+}
+
+static void dispose_list(troupe_ctx *ctx, struct message *list, int error)
+{
+    while (list) {
+        struct message *next = list->next;
+        troupe__turn_dispose(ctx->worker, ctx->actor, list, error);
+        list = next;
+    }
+}
+
+/* Answer everything that waits in the mailbox and everything that was kept. */
+static void answer_all(troupe_ctx *ctx, int error)
+{
+    struct actor *actor = ctx->actor;
+    struct extra *extra = actor->extra;
+    if (extra && extra->deferred_head) {
+        struct message *list = extra->deferred_head;
+        extra->deferred_head = extra->deferred_tail = NULL;
+        for (const struct message *message = list; message; message = message->next)
+            actor->handled++;
+        dispose_list(ctx, list, error);
+    }
+    struct message *message;
+    while ((message = mailbox_pop(actor)))
+        troupe__turn_dispose(ctx->worker, actor, message, error);
+    mailbox_settle(actor);
+}
+
+void troupe__life_stop(troupe_ctx *ctx, enum troupe_exit_cause cause, int error, troupe_view detail)
+{
+    troupe_worker *worker = ctx->worker;
+    struct actor *actor = ctx->actor;
+    if (actor->ending) {
+        /* A kill is not for waiting: the children go at once, and the stop hook is not run. */
+        if (cause == TROUPE_EXIT_KILLED && actor->exit_cause != TROUPE_EXIT_KILLED) {
+            actor->exit_cause = TROUPE_EXIT_KILLED;
+            actor->exit_error = 0;
+            troupe__supervisor_kill_stopping(ctx);
+        }
+        return;
+    }
+    actor->ending = true;
+    actor->exit_cause = (uint8_t)cause;
+    actor->exit_error = error;
+    if (detail.len && troupe__extra(&worker->pool, actor)) {
+        struct message *words = troupe__message_new_bare(&worker->pool, MESSAGE_USER, detail.len + 1);
+        if (words)
+            troupe__message_set_text(words, detail);
+        actor->extra->exit_detail = words;
+    }
+    mailbox_close(actor);
+    atomic_store_release(&actor->state, (uint8_t)TROUPE_STATE_STOPPING);
+    actor->pause = 0;
+    answer_all(ctx, cause == TROUPE_EXIT_KILLED ? TROUPE_E_KILLED : TROUPE_E_STOPPED);
+    if (actor->extra)
+        troupe__wait_stop_all(ctx, cause);
+    actor->pause = PAUSE_STOPPING;
+}
+
+static void answer_stop_waiters(troupe_ctx *ctx, struct message *list)
+{
+    troupe_worker *worker = ctx->worker;
+    troupe_ref self = actor_ref(worker->system, ctx->actor);
+    while (list) {
+        struct message *next = list->next;
+        troupe_answer done = {.ref = self};
+        if (troupe__answer(worker, list, self, &done) == 0)
+            troupe__message_free(&worker->pool, list);
+        else
+            troupe__answer_with_error(worker, list, self, TROUPE_OK, (troupe_view){"", 0});
+        list = next;
+    }
+}
+
+/* Shut both lanes and refuse what came late. */
+static void shut(troupe_ctx *ctx)
+{
+    struct actor *actor = ctx->actor;
+    troupe_ref self = actor_ref(ctx->worker->system, actor);
+    mailbox_shut(actor);
+    struct message *inbox = actor->inbox_head;
+    actor->inbox_head = actor->inbox_tail = NULL;
+    dispose_list(ctx, inbox, TROUPE_E_GONE);
+    struct message *late = atomic_exchange_acq_rel(&actor->system_lane, SYSTEM_LANE_SHUT), *list = NULL;
+    while (late) {
+        struct message *below = late->next;
+        late->next = list;
+        list = late;
+        late = below;
+    }
+    for (int pass = 0; pass < 2; pass++) {
+        struct message *at = pass == 0 ? actor->system_head : list;
+        while (at) {
+            struct message *next = at->next;
+            troupe__bond_refuse(ctx->worker, at, self);
+            at = next;
+        }
+    }
+    actor->system_head = NULL;
+}
+
+static void finish(troupe_ctx *ctx)
+{
+    troupe__turn_take_bonds(ctx); /* first: it may give the actor its extra */
+    troupe_worker *worker = ctx->worker;
+    troupe_system *system = worker->system;
+    struct actor *actor = ctx->actor;
+    struct extra *extra = actor->extra;
+    const troupe_behavior *behavior = actor_kind(actor)->behavior;
+    troupe_ref self = actor_ref(system, actor);
+    enum troupe_exit_cause cause = (enum troupe_exit_cause)actor->exit_cause;
+    struct message *words = extra ? extra->exit_detail : NULL;
+    troupe_exit exit = {cause, actor->exit_error, words ? (troupe_view){words->msg.body, words->msg.body_len} : (troupe_view){"", 0}};
+
+    if (behavior->stop && actor->began && cause != TROUPE_EXIT_KILLED && cause != TROUPE_EXIT_NOT_STARTED)
+        behavior->stop(ctx, actor_state(actor), &exit);
+    if (behavior->fini)
+        behavior->fini(actor_state(actor));
+    if (actor->has_name)
+        troupe__names_give_all(&system->names, self.slot, self.generation);
+    if (extra) {
+        troupe__bond_on_end(ctx, cause, actor->exit_error, exit.detail);
+        answer_stop_waiters(ctx, extra->stop_waiters);
+    }
+    shut(ctx);
+    if (extra && extra->args)
+        troupe__answer_with_error(worker, extra->args, self, cause == TROUPE_EXIT_KILLED ? TROUPE_E_KILLED : TROUPE_E_START_FAILED,
+                                  exit.detail);
+    if (extra) {
+        troupe__worker_disarm(worker, actor);
+        troupe__wait_fini(&worker->pool, &extra->waits);
+        troupe__supervisor_fini(worker, actor);
+        troupe__pool_free(&worker->pool, extra, sizeof *extra);
+        actor->extra = NULL;
+    }
+    if (actor->state_ptr != actor->inline_state)
+        troupe__pool_free(&worker->pool, actor->state_ptr, behavior->state_bytes);
+    actor->state_ptr = NULL;
+    counter_add(&worker->stats.ended, 1);
+    if (cause == TROUPE_EXIT_KILLED)
+        counter_add(&worker->stats.killed, 1);
+    else if (troupe_exit_is_abnormal(cause))
+        counter_add(&worker->stats.failed, 1);
+    if (system->config.ended)
+        system->config.ended(system->config.user, self, behavior->name, &exit);
+    atomic_store_release(&actor->state, (uint8_t)TROUPE_STATE_STOPPED);
+    if (actor->parent_slot) {
+        actor->inbox_head = words; /* the parent reads and frees it */
+        troupe__child_ended(worker, actor);
+    } else {
+        if (words)
+            troupe__message_free(&worker->pool, words);
+        troupe__slots_give(&system->slots, &worker->slots, actor);
+    }
+}
+
+bool troupe__life_proceed(troupe_ctx *ctx)
+{
+    if (!ctx->actor->ending || (ctx->actor->extra && troupe__supervisor_stop_next(ctx)))
+        return false;
+    finish(ctx);
+    return true;
+}
+
+void troupe_stop_self(troupe_ctx *ctx, const char *detail)
+{
+    ctx->stop_self = true;
+    troupe__ctx_set_detail(ctx, detail);
+}
+
+int troupe_fail(troupe_ctx *ctx, int error, const char *detail)
+{
+    troupe__ctx_set_detail(ctx, detail);
+    return error;
+}
+
+void troupe__ctx_set_detail(troupe_ctx *ctx, const char *detail)
+{
+    size_t len = detail ? strlen(detail) : 0;
+    if (len > TROUPE_REASON_BYTES_MAX) {
+        len = TROUPE_REASON_BYTES_MAX;
+        while (len > 0 && ((unsigned char)detail[len] & 0xc0) == 0x80)
+            len--; /* not inside a UTF-8 character */
+    }
+    if (len)
+        memcpy(ctx->detail, detail, len);
+    ctx->detail[len] = '\0';
+    ctx->detail_len = (uint8_t)len;
+}
+
+int troupe_stop(troupe_ctx *ctx, troupe_ref ref, enum troupe_stop_mode mode, const char *detail)
+{
+    if (actor_is_killed(ctx->actor))
+        return TROUPE_E_KILLED;
+    return troupe__stop_send(ctx->worker, ref, mode, troupe_view_of(detail), 0);
+}
+
+int troupe__stop_send(troupe_worker *worker, troupe_ref ref, enum troupe_stop_mode mode, troupe_view detail,
+                      uint64_t call_id)
+{
+    if (detail.len > TROUPE_REASON_BYTES_MAX)
+        detail.len = TROUPE_REASON_BYTES_MAX;
+    struct message *request = troupe__message_new_bare(&worker->pool, SYSTEM_STOP, detail.len + 1);
+    if (!request)
+        return TROUPE_E_NO_MEMORY;
+    troupe__message_set_text(request, detail);
+    request->cause = (uint8_t)mode;
+    request->call_id = call_id;
+    int rc = troupe__send_system(worker, ref, request, SIGNAL_SYSTEM | (mode == TROUPE_KILL ? SIGNAL_KILL : SIGNAL_STOP));
+    if (rc)
+        troupe__message_free(&worker->pool, request);
+    return rc;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The mailbox word: many senders, one owner, and "who schedules" in a single compare-and-swap.
+ *
+ *    63        62 ........ 44   43 ................. 0
+ *   +---------+---------------+----------------------+
+ *   | closing |     count     |  top message / 16    |   top: 0 empty and owned, 1 empty and idle, 2 shut
+ *   +---------+---------------+----------------------+
+ *
+ * Senders push on a stack: link the message to the old top, swap the word, count one more. Whoever replaces "idle" has
+ * claimed the actor and must schedule it (or run it at once): exactly one does. The owner (the turn that runs the actor)
+ * never pops from the stack. It knows how many of `count` it has seen (`captured`), and takes the new ones by walking
+ * that many links down from the top, which reverses them into its private list, oldest first. So a message costs two
+ * locked instructions: the push, and the end of the turn.
+ *
+ * Invariants
+ *   1. Only the owner lowers `count`: by what it has handled, when it goes idle or yields. Between two of its own
+ *      changes the count only grows, so "the word is as I saw it" cannot be mistaken (no ABA), though the address at
+ *      the top may be that of a message freed long ago. Such an address is never followed: the owner walks by count.
+ *   2. `count` covers the private list as well, so the bound holds for all that waits. It also covers up to
+ *      TROUPE_TURN_MESSAGES_MAX messages already handled in the running turn (actors with bounds under
+ *      MAILBOX_EXACT_BELOW lower it with each message).
+ *   3. "idle" may have a count: the actor is paused (it waits for a reply, or is suspended) and looks at what is new.
+ *   4. Replies, downs and the like need no room (`droppable` is false) and are not refused while closing.
+ *   5. FIFO for each sender: pushes of one thread are ordered by the word, the reversal keeps that order.
+ *
+ * Orders: a push releases the message to the owner, who acquires by loading the word. Going idle releases the owner's
+ * fields to the next claimant, whose push acquires them. Idle and claims by signal are sequentially consistent: the
+ * signal's bit is set before the word is looked at, and the owner looks at the bits after it went idle, so that one of
+ * the two sees the other (signal in actor.h). */
+#ifndef TROUPE_CORE_MAILBOX_H
+#define TROUPE_CORE_MAILBOX_H
+
+#include "core/actor.h"
+
+#define WORD_TOP_BITS 44
+#define WORD_TOP_MASK ((UINT64_C(1) << WORD_TOP_BITS) - 1)
+#define WORD_COUNT_MASK UINT64_C(0x7ffff)
+#define WORD_ONE (UINT64_C(1) << WORD_TOP_BITS)
+#define WORD_CLOSING (UINT64_C(1) << 63)
+#define WORD_OWNED UINT64_C(0)
+#define WORD_IDLE UINT64_C(1)
+#define WORD_SHUT UINT64_C(2)
+#define MAILBOX_EXACT_BELOW 1024u
+
+_Static_assert(2 * TROUPE_MAILBOX_MESSAGES_MAX + TROUPE_TURN_MESSAGES_MAX < WORD_COUNT_MASK, "count has room for replies");
+
+static inline uint64_t word_top(uint64_t word) { return word & WORD_TOP_MASK; }
+static inline uint32_t word_count(uint64_t word) { return (uint32_t)((word >> WORD_TOP_BITS) & WORD_COUNT_MASK); }
+static inline struct message *word_message(uint64_t word)
+{
+    return (struct message *)(uintptr_t)(word_top(word) << 4);
+}
+
+enum push_result {
+    PUSH_QUEUED = 0,
+    PUSH_CLAIMED = 1   /* the caller must schedule or run the actor */
+};
+
+/* Give a message to the actor. On success the mailbox owns it. Thread: any.
+ * Fails: TROUPE_E_FULL, TROUPE_E_SHED (policy drop newest), TROUPE_E_DRAINING, TROUPE_E_GONE; the message stays the
+ * caller's. */
+static inline int mailbox_push(struct actor *actor, struct message *message)
+{
+    uint64_t top = (uint64_t)(uintptr_t)message >> 4;
+    uint64_t old = atomic_load_relaxed(&actor->word);
+    for (;;) {
+        if (word_top(old) == WORD_SHUT)
+            return TROUPE_E_GONE;
+        if (message->droppable) {
+            if (old & WORD_CLOSING)
+                return TROUPE_E_DRAINING;
+            uint32_t count = word_count(old), messages_max = atomic_load_relaxed(&actor->messages_max);
+            if (count >= messages_max) {
+                uint8_t policy = atomic_load_relaxed(&actor->policy);
+                if (policy == TROUPE_DROP_NEWEST)
+                    return TROUPE_E_SHED;
+                if (policy == TROUPE_REFUSE || count >= 2 * messages_max) /* drop oldest: the owner sheds the excess */
+                    return TROUPE_E_FULL;
+            }
+        }
+        message->next = word_message(old);
+        uint64_t new = (old & ~WORD_TOP_MASK) + WORD_ONE + top;
+        if (atomic_cas_weak_acq_rel(&actor->word, &old, new))
+            return word_top(old) == WORD_IDLE ? PUSH_CLAIMED : PUSH_QUEUED;
+    }
+}
+
+/* Bring what is new into the private list. Returns how many. Thread: owner. */
+static inline uint32_t mailbox_capture(struct actor *actor)
+{
+    uint64_t word = atomic_load_acquire(&actor->word);
+    uint32_t fresh = word_count(word) - actor->captured;
+    if (fresh == 0)
+        return 0;
+    struct message *at = word_message(word), *newest = at, *list = NULL;
+    for (uint32_t i = 0; i < fresh; i++) {
+        struct message *below = at->next;
+        at->next = list;
+        list = at;
+        at = below;
+    }
+    if (actor->inbox_head)
+        actor->inbox_tail->next = list;
+    else
+        actor->inbox_head = list;
+    actor->inbox_tail = newest;
+    actor->captured += fresh;
+    return fresh;
+}
+
+/* The oldest message, or NULL. Thread: owner. */
+static inline struct message *mailbox_pop(struct actor *actor)
+{
+    struct message *message = actor->inbox_head;
+    if (!message) {
+        if (mailbox_capture(actor) == 0)
+            return NULL;
+        message = actor->inbox_head;
+    }
+    actor->inbox_head = message->next;
+    actor->handled++;
+    return message;
+}
+
+/* Tell the senders what was handled: there is room again. Thread: owner. */
+static inline void mailbox_settle(struct actor *actor)
+{
+    if (actor->handled == 0)
+        return;
+    actor->captured -= actor->handled;
+    /* Release: not needed for the messages, which are the owner's; it keeps the count behind their handling. */
+    atomic_sub_release(&actor->word, (uint64_t)actor->handled << WORD_TOP_BITS);
+    actor->handled = 0;
+}
+
+/* Give the actor up unless something new has come. False: go on. Thread: owner, who is none any more after true. */
+static inline bool mailbox_go_idle(struct actor *actor)
+{
+    uint64_t old = atomic_load_relaxed(&actor->word);
+    if (word_count(old) != actor->captured)
+        return false;
+    uint32_t handled = actor->handled, captured = actor->captured;
+    actor->handled = 0;
+    actor->captured = captured - handled;
+    uint64_t new = (old & WORD_CLOSING) | ((uint64_t)(captured - handled) << WORD_TOP_BITS) | WORD_IDLE;
+    if (atomic_cas_strong_seq(&actor->word, &old, new))
+        return true;
+    actor->handled = handled;
+    actor->captured = captured;
+    return false;
+}
+
+/* Become the owner of an idle actor without a message. Thread: any. */
+static inline bool mailbox_claim(struct actor *actor)
+{
+    uint64_t old = atomic_load_seq(&actor->word);
+    while (word_top(old) == WORD_IDLE) {
+        if (atomic_cas_weak_seq(&actor->word, &old, (old & ~WORD_TOP_MASK) | WORD_OWNED))
+            return true;
+    }
+    return false;
+}
+
+/* Refuse ordinary messages from now on. Thread: owner. */
+static inline void mailbox_close(struct actor *actor) { atomic_or_relaxed(&actor->word, WORD_CLOSING); }
+
+/* Refuse all; afterwards what was captured is everything there is. Thread: owner. */
+static inline void mailbox_shut(struct actor *actor)
+{
+    uint64_t old = atomic_load_acquire(&actor->word);
+    do
+        mailbox_capture(actor);
+    while (!atomic_cas_weak_acq_rel(&actor->word, &old, WORD_SHUT)); /* success: nothing came since old was read */
+    actor->captured = actor->handled = 0;
+}
+
+/* How much waits. Thread: any, advisory; exact for the owner between turns. */
+static inline uint32_t mailbox_depth(const struct actor *actor)
+{
+    uint64_t word = atomic_load_relaxed(&actor->word);
+    return word_top(word) == WORD_SHUT ? 0 : word_count(word);
+}
+
+#endif

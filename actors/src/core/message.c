@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See message.h. */
+#include "core/message.h"
+
+#include <troupe/limits.h>
+
+#include "base/mem.h"
+
+#define ALIGN8(n) (((n) + 7) & ~(size_t)7)
+
+/* A block for a message of so many bytes; only what the pool must know is filled in. */
+static inline struct message *take(struct pool *pool, size_t bytes, uint8_t *ret_class, uint32_t *ret_bytes)
+{
+    uint8_t pool_class = troupe__pool_class(bytes);
+    *ret_class = pool_class;
+    if (pool_class == POOL_LARGE) {
+        *ret_bytes = (uint32_t)bytes;
+        return troupe__pool_alloc(pool, bytes);
+    }
+    *ret_bytes = (uint32_t)troupe__pool_class_bytes(pool_class);
+    return troupe__pool_take(pool, pool_class);
+}
+
+struct message *troupe__message_new(struct pool *pool, const struct message_parts *parts)
+{
+    const char *content_type = parts->body.content_type;
+    size_t content_type_len = content_type ? strlen(content_type) : 0;
+    size_t content_type_bytes = content_type_len ? content_type_len + 1 : 0;
+    size_t subject_bytes = parts->subject.len ? parts->subject.len + 1 : 0;
+    size_t head_bytes = ALIGN8(sizeof(struct message) + parts->type.len + 1 + content_type_bytes + subject_bytes);
+    uint8_t pool_class;
+    uint32_t block_bytes;
+    struct message *message = take(pool, head_bytes + parts->body.len, &pool_class, &block_bytes);
+    if (!message)
+        return NULL;
+    char *type = (char *)(message + 1), *after_type = type + parts->type.len + 1, *body = (char *)message + head_bytes;
+    *message = (struct message){.what = (uint8_t)parts->what,
+                                .pool_class = pool_class,
+                                .block_bytes = block_bytes,
+                                .content_type_len = (uint8_t)content_type_len,
+                                .msg = {.kind = (uint8_t)parts->kind,
+                                        .type_len = (uint8_t)parts->type.len,
+                                        .op = TROUPE_OP_NONE,
+                                        .from = parts->from,
+                                        .type = type,
+                                        .content_type = content_type_bytes ? after_type : NULL,
+                                        .body = body,
+                                        .body_len = (uint32_t)parts->body.len,
+                                        .subject_len = (uint8_t)parts->subject.len}};
+    if (parts->type.len)
+        memcpy(type, parts->type.ptr, parts->type.len);
+    type[parts->type.len] = '\0';
+    if (content_type_bytes)
+        memcpy(after_type, content_type, content_type_bytes);
+    if (subject_bytes) {
+        memcpy(after_type + content_type_bytes, parts->subject.ptr, parts->subject.len);
+        after_type[content_type_bytes + parts->subject.len] = '\0';
+    }
+    if (parts->body.len)
+        memcpy(body, parts->body.ptr, parts->body.len);
+    return message;
+}
+
+struct message *troupe__message_new_bare(struct pool *pool, enum message_what what, size_t body_bytes)
+{
+    size_t head_bytes = ALIGN8(sizeof(struct message) + 1);
+    uint8_t pool_class;
+    uint32_t block_bytes;
+    struct message *message = take(pool, head_bytes + body_bytes, &pool_class, &block_bytes);
+    if (!message)
+        return NULL;
+    *message = (struct message){.what = (uint8_t)what,
+                                .pool_class = pool_class,
+                                .block_bytes = block_bytes,
+                                .msg = {.op = TROUPE_OP_NONE,
+                                        .type = (char *)(message + 1),
+                                        .body = (char *)message + head_bytes,
+                                        .body_len = (uint32_t)body_bytes}};
+    *(char *)(message + 1) = '\0';
+    return message;
+}
+
+void troupe__message_free(struct pool *pool, struct message *message)
+{
+    if (message->pool_class == POOL_LARGE)
+        troupe__pool_free(pool, message, message->block_bytes);
+    else
+        troupe__pool_give(pool, message->pool_class, message);
+}
+
+void troupe__message_set_text(struct message *message, troupe_view text)
+{
+    char *start = (char *)(message + 1), *end = (char *)message + message->block_bytes;
+    size_t room = (size_t)(end - start) - 1;
+    size_t len = text.len < room ? text.len : room;
+    if (len > TROUPE_REASON_BYTES_MAX)
+        len = TROUPE_REASON_BYTES_MAX;
+    while (len < text.len && len > 0 && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
+        len--; /* not inside a UTF-8 character */
+    *start = '\0';
+    message->msg.type = start;
+    message->msg.type_len = 0;
+    message->msg.content_type = NULL;
+    message->msg.subject_len = 0;
+    message->content_type_len = 0;
+    if (len)
+        memmove(start + 1, text.ptr, len);
+    message->msg.body = start + 1;
+    message->msg.body_len = (uint32_t)len;
+}
+
+troupe_view troupe_msg_subject(const troupe_msg *msg)
+{
+    if (msg->subject_len == 0)
+        return (troupe_view){.ptr = "", .len = 0};
+    const char *at = msg->type + msg->type_len + 1;
+    if (msg->content_type)
+        at += strlen(at) + 1;
+    return (troupe_view){.ptr = at, .len = msg->subject_len};
+}
+
+bool troupe__is_word(troupe_view text)
+{
+    if (text.len == 0 || text.len > TROUPE_TYPE_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+                  c == ':' || c == '-';
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+int troupe__message_check(troupe_view type, const troupe_body *body)
+{
+    if (type.len == 0 || type.len > TROUPE_TYPE_BYTES_MAX)
+        return TROUPE_E_INVALID;
+    if (body->len > TROUPE_BODY_BYTES_MAX)
+        return TROUPE_E_TOO_LARGE;
+    if (body->content_type && strlen(body->content_type) > TROUPE_CONTENT_TYPE_BYTES_MAX)
+        return TROUPE_E_INVALID;
+    return 0;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A message in memory: one block that holds the header, what a behavior sees of it, and behind that the bytes.
+ *
+ *   struct message | type NUL | content type NUL | subject NUL | (to 8) body
+ *
+ * Some messages are promises: a monitor's request stays with the target and becomes the `down`; a link's becomes the
+ * exit signal; a timer's is sent each time it is due. So the end of an actor, which may come when memory is exhausted,
+ * allocates nothing.
+ *
+ * Ownership: a message has one owner: its maker, then the mailbox that took it, then the turn. */
+#ifndef TROUPE_CORE_MESSAGE_H
+#define TROUPE_CORE_MESSAGE_H
+
+#include <troupe/message.h>
+
+#include "core/pool.h"
+
+struct worker;
+
+/* What is in a mailbox (up to MESSAGE_LAST_IN_MAILBOX) or in a system lane (the rest). */
+enum message_what {
+    MESSAGE_USER = 1,  /* cast or call, see msg.kind */
+    MESSAGE_ARGS,      /* the first message of every actor */
+    MESSAGE_REPLY,     /* call_id is the receiver's */
+    MESSAGE_TIMER,     /* call_id is the timer's id */
+    MESSAGE_DOWN,      /* call_id is the monitor's id; from is who ended */
+    MESSAGE_EXIT,      /* from, who was linked, has ended */
+    MESSAGE_WRITABLE,
+    MESSAGE_LAST_IN_MAILBOX = MESSAGE_WRITABLE,
+    SYSTEM_STOP,       /* mode; call flag: the sender waits for the end */
+    SYSTEM_MONITOR,    /* call_id is the watcher's monitor */
+    SYSTEM_DEMONITOR,
+    SYSTEM_LINK,
+    SYSTEM_UNLINK,
+    SYSTEM_WANT_WRITABLE,
+    SYSTEM_INFO,       /* body is room for a troupe_info */
+    SYSTEM_CHILD_STARTED, /* from a child to its parent; call_id is its tag */
+    SYSTEM_SPAWN       /* to the node's supervisor: body is a struct spawn_job */
+};
+
+#define STOP_BY_PARENT 1u /* call_id of a SYSTEM_STOP: the end is a shutdown */
+
+/* Who waits for the answer. */
+enum reply_to {
+    REPLY_NOBODY = 0,
+    REPLY_ACTOR,       /* msg.from, its call call_id */
+    REPLY_REQUEST      /* the open request call_id of worker reply_worker */
+};
+
+struct message {
+    struct message *next;
+    uint8_t what;                /* enum message_what */
+    uint8_t pool_class;          /* POOL_LARGE: block_bytes tells */
+    uint8_t reply_to;            /* enum reply_to */
+    uint8_t reply_worker;
+    uint32_t target_generation;  /* a message that finds another one in the slot is for somebody who is gone */
+    uint64_t call_id;
+    uint64_t deadline_ns;        /* of a call; 0: none */
+    uint32_t block_bytes;
+    uint8_t cause;               /* DOWN, EXIT: enum troupe_exit_cause. STOP: enum troupe_stop_mode */
+    uint8_t content_type_len;    /* 0: none */
+    bool droppable;              /* an ordinary message, which a full mailbox may refuse or shed */
+    troupe_msg msg;
+};
+
+/* What a message is made of. All is borrowed and copied. */
+struct message_parts {
+    enum message_what what;
+    enum troupe_msg_kind kind;
+    troupe_view type;
+    troupe_body body;
+    troupe_view subject;
+    troupe_ref from;
+};
+
+/* Make a message; NULL when memory is exhausted or the body is too long for a message (troupe__message_check). */
+struct message *troupe__message_new(struct pool *pool, const struct message_parts *parts);
+
+/* Make a message without type and content, with room for body_bytes (not zeroed). */
+struct message *troupe__message_new_bare(struct pool *pool, enum message_what what, size_t body_bytes);
+
+/* Check the sizes of a message to be sent: TROUPE_E_INVALID, TROUPE_E_TOO_LARGE. The letters of its type are looked at
+ * only by troupe__kind_resolve, when the type is in no table. */
+int troupe__message_check(troupe_view type, const troupe_body *body);
+
+void troupe__message_free(struct pool *pool, struct message *message);
+
+/* Make the message carry these words as its body, as many as there is room for in its block: no allocation. */
+void troupe__message_set_text(struct message *message, troupe_view text);
+
+/* Letters of behaviors, types and codes: [A-Za-z0-9_.:-]{1,64}. */
+bool troupe__is_word(troupe_view text);
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See names.h. An entry is in two tables: by its name, and by the slot of its holder. The name's shard is locked first,
+ * and never more than one at a time: an entry is put into by_slot after, and taken out before, its time in by_name; only
+ * its holder does either. */
+#include "core/names.h"
+
+#include <troupe/limits.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/siphash.h"
+#include "base/utf8.h"
+
+#define BUCKETS_FIRST 16u
+#define FULL_ON_AVERAGE 2u /* entries a bucket before the table doubles */
+
+void troupe__names_init(struct names *names, uint64_t seed)
+{
+    for (int i = 0; i < 2; i++)
+        names->key[i] = rng_mix(&seed);
+}
+
+static size_t entry_bytes(size_t len) { return sizeof(struct name_entry) + len + 1; }
+
+void troupe__names_fini(struct names *names)
+{
+    for (uint32_t i = 0; i < NAME_SHARDS; i++) {
+        struct name_shard *shard = &names->by_name[i], *slots = &names->by_slot[i];
+        for (uint32_t k = 0; k < shard->buckets_count; k++) {
+            for (struct name_entry *entry = shard->buckets[k], *next; entry; entry = next) {
+                next = entry->next;
+                troupe__port_free(entry, entry_bytes(entry->len));
+            }
+        }
+        if (shard->buckets)
+            troupe__port_free(shard->buckets, shard->buckets_count * sizeof shard->buckets[0]);
+        if (slots->buckets)
+            troupe__port_free(slots->buckets, slots->buckets_count * sizeof slots->buckets[0]);
+        *shard = *slots = (struct name_shard){0};
+    }
+}
+
+bool troupe__name_is_valid(troupe_view name)
+{
+    if (name.len == 0 || name.len > TROUPE_NAME_BYTES_MAX)
+        return false;
+    if (name.ptr[0] == '.' && (name.len == 1 || (name.len == 2 && name.ptr[1] == '.')))
+        return false;
+    for (size_t i = 0; i < name.len; i++)
+        if ((unsigned char)name.ptr[i] < 0x20 || name.ptr[i] == 0x7f)
+            return false;
+    for (const char *at = name.ptr, *end = at + name.len; at < end;) {
+        size_t len = troupe__utf8_length(at, end);
+        if (len == 0)
+            return false;
+        at += len;
+    }
+    return true;
+}
+
+/* ---- by name ---- */
+
+static struct name_shard *shard_of(struct names *names, uint64_t hash) { return &names->by_name[hash >> 58]; }
+
+static struct name_entry *find_in(const struct name_shard *shard, uint64_t hash, troupe_view name)
+{
+    if (!shard->buckets)
+        return NULL;
+    struct name_entry *entry = shard->buckets[hash & (shard->buckets_count - 1)];
+    while (entry && !(entry->hash == hash && entry->len == name.len && memcmp(entry->text, name.ptr, name.len) == 0))
+        entry = entry->next;
+    return entry;
+}
+
+/* The link by which an entry hangs in its table: by name, or by slot. */
+static struct name_entry **next_of(struct name_entry *entry, bool by_slot)
+{
+    return by_slot ? &entry->next_by_slot : &entry->next;
+}
+
+static uint32_t bucket_of(const struct name_entry *entry, bool by_slot, uint32_t buckets_count)
+{
+    return (by_slot ? entry->slot / NAME_SHARDS : (uint32_t)entry->hash) & (buckets_count - 1);
+}
+
+/* Under the shard's lock. */
+static bool make_room(struct name_shard *shard, bool by_slot)
+{
+    if (shard->count < shard->buckets_count * FULL_ON_AVERAGE)
+        return true;
+    uint32_t count = shard->buckets_count ? shard->buckets_count * 2 : BUCKETS_FIRST;
+    struct name_entry **buckets = troupe__port_alloc_zeroed(count * sizeof *buckets);
+    if (!buckets)
+        return shard->buckets_count > 0; /* longer chains then */
+    for (uint32_t i = 0; i < shard->buckets_count; i++) {
+        for (struct name_entry *entry = shard->buckets[i], *next; entry; entry = next) {
+            next = *next_of(entry, by_slot);
+            struct name_entry **bucket = &buckets[bucket_of(entry, by_slot, count)];
+            *next_of(entry, by_slot) = *bucket;
+            *bucket = entry;
+        }
+    }
+    if (shard->buckets)
+        troupe__port_free(shard->buckets, shard->buckets_count * sizeof shard->buckets[0]);
+    shard->buckets = buckets;
+    shard->buckets_count = count;
+    return true;
+}
+
+static void add(struct name_shard *shard, struct name_entry *entry, bool by_slot)
+{
+    struct name_entry **bucket = &shard->buckets[bucket_of(entry, by_slot, shard->buckets_count)];
+    *next_of(entry, by_slot) = *bucket;
+    *bucket = entry;
+    shard->count++;
+}
+
+static void take_out(struct name_shard *shard, struct name_entry *entry, bool by_slot)
+{
+    struct name_entry **at = &shard->buckets[bucket_of(entry, by_slot, shard->buckets_count)];
+    while (*at != entry)
+        at = next_of(*at, by_slot);
+    *at = *next_of(entry, by_slot);
+    shard->count--;
+}
+
+static struct name_shard *slot_shard_of(struct names *names, uint32_t slot)
+{
+    return &names->by_slot[slot % NAME_SHARDS];
+}
+
+int troupe__names_take(struct names *names, troupe_view name, uint32_t slot, uint32_t generation, uint32_t *ret_slot,
+                       uint32_t *ret_generation)
+{
+    if (!troupe__name_is_valid(name))
+        return TROUPE_E_INVALID;
+    uint64_t hash = siphash13(names->key, name.ptr, name.len);
+    struct name_entry *entry = troupe__port_alloc(entry_bytes(name.len));
+    if (!entry)
+        return TROUPE_E_NO_MEMORY;
+    *entry = (struct name_entry){.hash = hash, .slot = slot, .generation = generation, .len = (uint16_t)name.len};
+    memcpy(entry->text, name.ptr, name.len);
+    entry->text[name.len] = '\0';
+
+    struct name_shard *slots = slot_shard_of(names, slot);
+    troupe__lock_acquire(&slots->lock);
+    int rc = make_room(slots, true) ? 0 : TROUPE_E_NO_MEMORY;
+    troupe__lock_release(&slots->lock);
+    struct name_shard *shard = shard_of(names, hash);
+    troupe__lock_acquire(&shard->lock);
+    const struct name_entry *holder = find_in(shard, hash, name);
+    if (rc) {
+    } else if (holder) {
+        *ret_slot = holder->slot;
+        *ret_generation = holder->generation;
+        rc = TROUPE_E_NAME_TAKEN;
+    } else if (make_room(shard, false)) {
+        add(shard, entry, false);
+    } else {
+        rc = TROUPE_E_NO_MEMORY;
+    }
+    troupe__lock_release(&shard->lock);
+    if (rc) {
+        troupe__port_free(entry, entry_bytes(name.len));
+        return rc;
+    }
+    troupe__lock_acquire(&slots->lock);
+    add(slots, entry, true);
+    troupe__lock_release(&slots->lock);
+    atomic_add_relaxed(&names->count, 1);
+    return 0;
+}
+
+/* An entry that its holder has taken out of by_slot. */
+static void give(struct names *names, struct name_entry *entry)
+{
+    struct name_shard *shard = shard_of(names, entry->hash);
+    troupe__lock_acquire(&shard->lock);
+    take_out(shard, entry, false);
+    troupe__lock_release(&shard->lock);
+    troupe__port_free(entry, entry_bytes(entry->len));
+    atomic_sub_relaxed(&names->count, 1);
+}
+
+/* Under the lock: a name of the holder (this one, or with an empty view the newest). */
+static struct name_entry *find_by_slot(const struct name_shard *slots, uint32_t slot, uint32_t generation,
+                                       troupe_view name)
+{
+    if (!slots->buckets)
+        return NULL;
+    struct name_entry *entry = slots->buckets[(slot / NAME_SHARDS) & (slots->buckets_count - 1)];
+    for (; entry; entry = entry->next_by_slot) {
+        if (entry->slot == slot && entry->generation == generation &&
+            (name.len == 0 || troupe_view_equal(name, (troupe_view){entry->text, entry->len})))
+            return entry;
+    }
+    return NULL;
+}
+
+int troupe__names_give(struct names *names, troupe_view name, uint32_t slot, uint32_t generation)
+{
+    struct name_shard *slots = slot_shard_of(names, slot);
+    troupe__lock_acquire(&slots->lock);
+    struct name_entry *entry = name.len ? find_by_slot(slots, slot, generation, name) : NULL;
+    if (entry)
+        take_out(slots, entry, true);
+    troupe__lock_release(&slots->lock);
+    if (!entry)
+        return TROUPE_E_NOT_FOUND;
+    give(names, entry);
+    return 0;
+}
+
+void troupe__names_give_all(struct names *names, uint32_t slot, uint32_t generation)
+{
+    struct name_shard *slots = slot_shard_of(names, slot);
+    for (;;) {
+        troupe__lock_acquire(&slots->lock);
+        struct name_entry *entry = find_by_slot(slots, slot, generation, (troupe_view){"", 0});
+        if (entry)
+            take_out(slots, entry, true);
+        troupe__lock_release(&slots->lock);
+        if (!entry)
+            return;
+        give(names, entry);
+    }
+}
+
+int troupe__names_find(struct names *names, troupe_view name, uint32_t *ret_slot, uint32_t *ret_generation)
+{
+    uint64_t hash = siphash13(names->key, name.ptr, name.len);
+    struct name_shard *shard = shard_of(names, hash);
+    int rc = TROUPE_E_NOT_FOUND;
+    troupe__lock_acquire(&shard->lock);
+    const struct name_entry *entry = find_in(shard, hash, name);
+    if (entry) {
+        *ret_slot = entry->slot;
+        *ret_generation = entry->generation;
+        rc = 0;
+    }
+    troupe__lock_release(&shard->lock);
+    return rc;
+}
+
+troupe_view troupe__names_newest(struct names *names, uint32_t slot, uint32_t generation)
+{
+    struct name_shard *slots = slot_shard_of(names, slot);
+    troupe__lock_acquire(&slots->lock);
+    const struct name_entry *entry = find_by_slot(slots, slot, generation, (troupe_view){"", 0});
+    troupe_view name = entry ? (troupe_view){entry->text, entry->len} : (troupe_view){"", 0};
+    troupe__lock_release(&slots->lock);
+    return name;
+}
+
+void troupe__names_copy(struct names *names, uint32_t slot, uint32_t generation, char *ret_name)
+{
+    struct name_shard *slots = slot_shard_of(names, slot);
+    ret_name[0] = '\0';
+    troupe__lock_acquire(&slots->lock);
+    const struct name_entry *entry = find_by_slot(slots, slot, generation, (troupe_view){"", 0});
+    if (entry)
+        memcpy(ret_name, entry->text, entry->len + 1u);
+    troupe__lock_release(&slots->lock);
+}
+
+/* The cursor is shard << 32 | bucket. A table that doubles meanwhile may show a name twice, never leave one out that was
+ * there all the time: buckets only split, and the walk goes up. */
+bool troupe__names_scan(struct names *names, uint64_t *cursor, uint32_t count,
+                        bool (*fn)(void *user, troupe_view name, uint32_t slot, uint32_t generation), void *user)
+{
+    uint32_t at = (uint32_t)(*cursor >> 32), bucket = (uint32_t)*cursor;
+    bool more = true;
+    for (; at < NAME_SHARDS && more && count > 0; at++, bucket = 0) {
+        struct name_shard *shard = &names->by_name[at];
+        for (; more && count > 0; bucket++, count--) {
+            troupe__lock_acquire(&shard->lock);
+            bool in_range = bucket < shard->buckets_count;
+            struct name_entry *entry = in_range ? shard->buckets[bucket] : NULL;
+            for (; entry; entry = entry->next)
+                more = fn(user, (troupe_view){entry->text, entry->len}, entry->slot, entry->generation) && more;
+            troupe__lock_release(&shard->lock);
+            if (!in_range)
+                break;
+        }
+        if (!more || count == 0)
+            break;
+    }
+    *cursor = (uint64_t)at << 32 | bucket;
+    return at < NAME_SHARDS;
+}

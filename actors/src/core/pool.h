@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Memory for messages and side tables: free lists by size class in each worker, balanced through a depot.
+ *
+ * A block is taken from the worker at hand and given back to whichever worker frees it. A worker that frees more than it
+ * takes passes whole batches to the system's depot; one that takes more than it frees gets batches from there. So the
+ * depot's lock is taken once in POOL_BATCH blocks, and memory does not pile up where messages end.
+ *
+ * In sanitizer builds each block is an allocation of its own, so that a use after free is seen.
+ *
+ * Threads: a pool belongs to the owner of its worker; the depot is for all, under its lock. */
+#ifndef TROUPE_CORE_POOL_H
+#define TROUPE_CORE_POOL_H
+
+#include "base/atomic.h"
+#include "port/port.h"
+
+#define POOL_CLASSES 9   /* 64 128 192 256 384 512 1024 2048 4096 bytes */
+#define POOL_LARGE POOL_CLASSES /* the "class" of blocks that come from the port one by one */
+#define POOL_BATCH 32
+#define POOL_SLAB_BYTES (64u << 10)
+
+struct pool_block {
+    struct pool_block *next;
+    struct pool_block *next_batch; /* in the depot: the next batch */
+};
+
+struct pool_slab {
+    struct pool_slab *next;
+    size_t size_bytes;
+};
+
+struct pool_depot {
+    struct troupe__lock lock;
+    struct pool_block *batches[POOL_CLASSES]; /* each of POOL_BATCH blocks */
+    struct pool_slab *slabs;                  /* what the port gave, freed with the system */
+};
+
+struct pool_list {
+    struct pool_block *head;
+    struct pool_block *spare; /* a whole batch kept back, so that going to and fro at the edge costs nothing */
+    uint32_t count;           /* blocks at head */
+};
+
+struct pool {
+    struct pool_depot *depot;
+    struct pool_list lists[POOL_CLASSES];
+    _Atomic uint64_t used_bytes; /* taken less freed here, modulo 2^64: only the sum over all workers means something */
+};
+
+/* The class for a size, POOL_LARGE when none is large enough. */
+uint8_t troupe__pool_class(size_t size);
+
+/* The bytes a class gives. */
+size_t troupe__pool_class_bytes(uint8_t pool_class);
+
+/* Take a block of a class below POOL_LARGE, not zeroed; NULL when memory is exhausted. */
+void *troupe__pool_take(struct pool *pool, uint8_t pool_class);
+void troupe__pool_give(struct pool *pool, uint8_t pool_class, void *block);
+
+/* Take and give blocks of any size by their size. */
+void *troupe__pool_alloc(struct pool *pool, size_t size);
+void *troupe__pool_alloc_zeroed(struct pool *pool, size_t size);
+void troupe__pool_free(struct pool *pool, void *block, size_t size);
+
+/* Free all slabs. State: no block is in use. */
+void troupe__pool_depot_fini(struct pool_depot *depot);
+
+#endif

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A turn: how a claimed actor runs.
+ *
+ * Before each message the signals are looked at: kill > stop > system > messages. System messages are bounded by
+ * TROUPE_TURN_SYSTEM_MAX before a message gets its chance, messages by TROUPE_TURN_MESSAGES_MAX before the actor goes to
+ * the back of the queue. When nothing is left the actor goes idle, by one compare-and-swap of its mailbox word; if
+ * something came meanwhile the swap fails and the turn goes on.
+ *
+ * While the lane is paused (call_wait, an open start) messages that may not pass are moved to a deferred list, in order,
+ * and put back in front when the pause ends. So each is looked at once, however long the pause.
+ *
+ * Thread: the owner of the worker. */
+#include "core/mailbox.h"
+#include "core/worker.h"
+
+/* ---- the next message ---- */
+
+static bool passes(const struct actor *actor, const struct message *message)
+{
+    if (actor->pause & PAUSE_CALL)
+        return message->what == MESSAGE_REPLY && message->call_id == actor->extra->call_awaited;
+    return message->what == MESSAGE_REPLY || message->what == MESSAGE_TIMER; /* starting */
+}
+
+static void defer(struct actor *actor, struct message *message)
+{
+    struct extra *extra = actor->extra;
+    actor->handled--; /* it still waits */
+    message->next = NULL;
+    if (extra->deferred_head)
+        extra->deferred_tail->next = message;
+    else
+        extra->deferred_head = message;
+    extra->deferred_tail = message;
+}
+
+void troupe__turn_resume(struct actor *actor, uint8_t pause)
+{
+    actor->pause &= (uint8_t)~pause;
+    struct extra *extra = actor->extra;
+    if (!extra || !extra->deferred_head)
+        return;
+    /* All in front again: if another pause holds, they are deferred again in the same order. */
+    if (!actor->inbox_head)
+        actor->inbox_tail = extra->deferred_tail;
+    extra->deferred_tail->next = actor->inbox_head;
+    actor->inbox_head = extra->deferred_head;
+    extra->deferred_head = extra->deferred_tail = NULL;
+}
+
+static void release_bytes(struct actor *actor, const struct message *message)
+{
+    if (message->droppable && message->msg.body_len > TROUPE_SMALL_BODY_BYTES)
+        atomic_sub_relaxed(&actor->mailbox_bytes, message->msg.body_len);
+}
+
+/* Policy drop oldest: senders may run ahead of the bound; what is too much goes, oldest first. */
+static bool is_excess(const struct actor *actor, const struct message *message)
+{
+    return message->droppable && atomic_load_relaxed(&actor->policy) == TROUPE_DROP_OLDEST &&
+           mailbox_depth(actor) - actor->handled >= atomic_load_relaxed(&actor->messages_max);
+}
+
+static struct message *next_message(troupe_ctx *ctx)
+{
+    struct actor *actor = ctx->actor;
+    struct message *message;
+    while ((message = mailbox_pop(actor))) {
+        if (actor->pause && !passes(actor, message)) {
+            defer(actor, message);
+            continue;
+        }
+        if (!is_excess(actor, message)) {
+            if (actor->exact)
+                mailbox_settle(actor);
+            release_bytes(actor, message);
+            return message;
+        }
+        troupe__turn_dispose(ctx->worker, actor, message, TROUPE_E_SHED);
+    }
+    return NULL;
+}
+
+void troupe__turn_dispose(troupe_worker *worker, struct actor *actor, struct message *message, int error)
+{
+    troupe_ref self = actor_ref(worker->system, actor);
+    release_bytes(actor, message);
+    switch (message->what) {
+    case MESSAGE_USER:
+        troupe__dead_letter(worker, self, message, error);
+        troupe__answer_with_error(worker, message, self, error, (troupe_view){"", 0});
+        break;
+    case MESSAGE_ARGS:
+        troupe__answer_with_error(worker, message, self, error, (troupe_view){"", 0});
+        break;
+    default:
+        troupe__message_free(&worker->pool, message);
+    }
+}
+
+/* ---- the message lane ---- */
+
+/* A function of the behavior has returned: end the actor if it failed or asked for it. */
+static void after_function(troupe_ctx *ctx, int rc)
+{
+    troupe_view detail = {ctx->detail, ctx->detail_len};
+    if (actor_is_killed(ctx->actor)) {
+        /* The signal comes next and is the cause, whatever the function returned. */
+    } else if (rc < 0)
+        troupe__life_stop(ctx, TROUPE_EXIT_FAILED, rc, detail);
+    else if (ctx->stop_self)
+        troupe__life_stop(ctx, TROUPE_EXIT_NORMAL, 0, detail);
+    ctx->stop_self = false;
+    ctx->detail_len = 0;
+}
+
+/* The turn of a call ended without an answer. */
+static void answer_for_behavior(troupe_ctx *ctx, struct message *call, int rc)
+{
+    troupe_worker *worker = ctx->worker;
+    troupe_ref self = actor_ref(worker->system, ctx->actor);
+    const troupe_behavior *behavior = actor_kind(ctx->actor)->behavior;
+    int error = ctx->answer_failed ? TROUPE_E_NO_MEMORY : rc < 0 ? TROUPE_E_ACTOR_FAILED : TROUPE_E_NO_REPLY;
+    if (actor_is_killed(ctx->actor))
+        error = TROUPE_E_KILLED;
+    if (error == TROUPE_E_NO_REPLY && call->msg.op != TROUPE_OP_NONE &&
+        (behavior->types[call->msg.op].flags & TROUPE_TYPE_CAST)) {
+        troupe_answer null_answer = {.body = {"null", 4}, .ref = self};
+        if (troupe__answer(worker, call, self, &null_answer) == 0) {
+            troupe__message_free(&worker->pool, call);
+            return;
+        }
+        error = TROUPE_E_NO_MEMORY;
+    }
+    troupe__answer_with_error(worker, call, self, error, (troupe_view){ctx->detail, ctx->detail_len});
+}
+
+static void handle_user(troupe_ctx *ctx, struct message *message)
+{
+    troupe_worker *worker = ctx->worker;
+    struct actor *actor = ctx->actor;
+    bool is_call = message->msg.kind == TROUPE_MSG_CALL;
+    if (is_call && message->deadline_ns && message->deadline_ns <= worker->now_ns) {
+        troupe__message_free(&worker->pool, message); /* its caller has given up */
+        return;
+    }
+    counter_add(&worker->stats.messages, 1);
+    counter_add(&actor->processed, 1);
+    ctx->message = message;
+    ctx->answered = !is_call;
+    ctx->kept = ctx->answer_failed = false;
+    int rc = actor_kind(actor)->behavior->receive(ctx, actor_state(actor), &message->msg);
+    ctx->message = NULL;
+    if (!ctx->answered || ctx->answer_failed)
+        answer_for_behavior(ctx, message, rc);
+    else if (!ctx->kept)
+        troupe__message_free(&worker->pool, message);
+    after_function(ctx, rc);
+}
+
+static void handle_args(troupe_ctx *ctx, struct message *message)
+{
+    struct actor *actor = ctx->actor;
+    const troupe_behavior *behavior = actor_kind(actor)->behavior;
+    actor->began = true;
+    int rc = behavior->init ? behavior->init(ctx, actor_state(actor), &message->msg) : 0;
+    if (actor_is_killed(actor)) {
+        troupe__turn_dispose(ctx->worker, actor, message, TROUPE_E_KILLED);
+        return; /* the signal is next */
+    }
+    troupe__life_on_init(ctx, message, rc);
+}
+
+/* True when the actor is no more. */
+static bool dispatch(troupe_ctx *ctx, struct message *message)
+{
+    troupe_worker *worker = ctx->worker;
+    struct actor *actor = ctx->actor;
+    int rc = 0;
+    if (message->target_generation != actor_generation(actor)) {
+        troupe__turn_dispose(worker, actor, message, TROUPE_E_GONE); /* it was for a predecessor in this slot */
+        return false;
+    }
+    if (actor->ending) {
+        troupe__turn_dispose(worker, actor, message, TROUPE_E_STOPPED);
+        return false;
+    }
+    switch (message->what) {
+    case MESSAGE_USER:
+        handle_user(ctx, message);
+        return troupe__life_proceed(ctx);
+    case MESSAGE_ARGS:
+        handle_args(ctx, message);
+        return troupe__life_proceed(ctx);
+    case MESSAGE_REPLY:
+        rc = troupe__call_on_reply(ctx, message);
+        break;
+    case MESSAGE_TIMER:
+        rc = troupe__wait_on_timer(ctx, message);
+        break;
+    case MESSAGE_DOWN:
+        rc = troupe__bond_on_down(ctx, message);
+        break;
+    case MESSAGE_EXIT:
+        rc = troupe__bond_on_exit(ctx, message);
+        break;
+    default: /* MESSAGE_WRITABLE */
+        message->msg.kind = TROUPE_MSG_WRITABLE;
+        rc = actor_kind(actor)->behavior->receive(ctx, actor_state(actor), &message->msg);
+        troupe__message_free(&worker->pool, message);
+    }
+    after_function(ctx, rc);
+    return troupe__life_proceed(ctx);
+}
+
+/* ---- the system lane ---- */
+
+static struct message *reverse(struct message *top)
+{
+    struct message *list = NULL;
+    while (top) {
+        struct message *below = top->next;
+        top->next = list;
+        list = top;
+        top = below;
+    }
+    return list;
+}
+
+/* Append what is new in the system lane to what was taken from it. */
+static void take_system_lane(struct actor *actor)
+{
+    if (!atomic_load_relaxed(&actor->system_lane))
+        return;
+    /* Acquire pairs with the push; the lane is never shut here, only the owner shuts it. */
+    struct message *list = reverse(atomic_exchange_acq_rel(&actor->system_lane, NULL)), **end = &actor->system_head;
+    while (*end)
+        end = &(*end)->next;
+    *end = list;
+}
+
+static void on_stop(troupe_ctx *ctx, struct message *request)
+{
+    troupe_worker *worker = ctx->worker;
+    struct actor *actor = ctx->actor;
+    static const enum troupe_exit_cause causes[] = {
+        [TROUPE_STOP] = TROUPE_EXIT_STOPPED, [TROUPE_DRAIN] = TROUPE_EXIT_DRAINED, [TROUPE_KILL] = TROUPE_EXIT_KILLED};
+    enum troupe_stop_mode mode = (enum troupe_stop_mode)request->cause;
+    enum troupe_exit_cause cause = causes[mode];
+    if (request->call_id == STOP_BY_PARENT && mode != TROUPE_KILL)
+        cause = TROUPE_EXIT_SHUTDOWN;
+    troupe_view detail = {request->msg.body, request->msg.body_len};
+    if (mode == TROUPE_DRAIN)
+        troupe__life_drain(ctx, cause);
+    else
+        troupe__life_stop(ctx, cause, 0, detail);
+    struct extra *extra = request->reply_to == REPLY_NOBODY ? NULL : troupe__extra(&worker->pool, actor);
+    if (extra) { /* answered at the end */
+        request->next = extra->stop_waiters;
+        extra->stop_waiters = request;
+    } else {
+        troupe__answer_with_error(worker, request, actor_ref(worker->system, actor), TROUPE_E_NO_MEMORY,
+                                  (troupe_view){"", 0});
+    }
+}
+
+static void dispatch_system(troupe_ctx *ctx, struct message *message)
+{
+    if (message->target_generation != actor_generation(ctx->actor)) {
+        troupe__bond_refuse(ctx->worker, message, (troupe_ref){ctx->worker->system->home, ctx->actor->slot,
+                                                               message->target_generation});
+        return;
+    }
+    switch (message->what) {
+    case SYSTEM_STOP:
+        on_stop(ctx, message);
+        break;
+    case SYSTEM_MONITOR:
+        troupe__bond_on_monitor(ctx, message);
+        break;
+    case SYSTEM_DEMONITOR:
+        troupe__bond_on_demonitor(ctx, message);
+        break;
+    case SYSTEM_LINK:
+        troupe__bond_on_link(ctx, message);
+        break;
+    case SYSTEM_UNLINK:
+        troupe__bond_on_unlink(ctx, message);
+        break;
+    case SYSTEM_WANT_WRITABLE:
+        troupe__bond_on_want_writable(ctx, message);
+        break;
+    case SYSTEM_INFO:
+        troupe__info_on_request(ctx, message);
+        break;
+    case SYSTEM_CHILD_STARTED:
+        after_function(ctx, troupe__supervisor_on_started(ctx, message));
+        break;
+    default: /* SYSTEM_SPAWN */
+        troupe__root_on_spawn(ctx, message);
+    }
+}
+
+/* Kill and stop overtake what is in the system lane: take them out of it. */
+static void run_stops(troupe_ctx *ctx, bool kills)
+{
+    struct message **at = &ctx->actor->system_head;
+    while (*at) {
+        struct message *message = *at;
+        if (message->what == SYSTEM_STOP && (!kills || message->cause == TROUPE_KILL)) {
+            *at = message->next;
+            dispatch_system(ctx, message);
+        } else {
+            at = &message->next;
+        }
+    }
+}
+
+static bool is_bond_request(const struct message *message)
+{
+    return message->what == SYSTEM_MONITOR || message->what == SYSTEM_DEMONITOR || message->what == SYSTEM_LINK ||
+           message->what == SYSTEM_UNLINK;
+}
+
+void troupe__turn_take_bonds(troupe_ctx *ctx)
+{
+    take_system_lane(ctx->actor);
+    struct message **at = &ctx->actor->system_head;
+    while (*at) {
+        struct message *message = *at;
+        if (is_bond_request(message)) {
+            *at = message->next;
+            dispatch_system(ctx, message);
+        } else {
+            at = &message->next;
+        }
+    }
+}
+
+/* True when the actor is no more. */
+static bool run_signals(troupe_ctx *ctx)
+{
+    struct actor *actor = ctx->actor;
+    /* Clears all: what they announce is taken below. Sequentially consistent as the raise. */
+    uint32_t signals = (uint32_t)atomic_fetch_and_explicit(&actor->identity, ~UINT64_C(0xffffffff), memory_order_seq_cst);
+    take_system_lane(actor);
+    if (signals & SIGNAL_KILL) {
+        run_stops(ctx, true);
+        troupe__life_stop(ctx, TROUPE_EXIT_KILLED, 0, (troupe_view){"", 0}); /* a parent without memory sends no words */
+    }
+    if (signals & SIGNAL_STOP)
+        run_stops(ctx, false);
+    if (signals & SIGNAL_CHILD)
+        after_function(ctx, troupe__supervisor_on_children(ctx));
+    if (troupe__life_proceed(ctx))
+        return true;
+    uint32_t share = TROUPE_TURN_SYSTEM_MAX;
+    while (actor->system_head && share-- > 0) {
+        struct message *message = actor->system_head;
+        actor->system_head = message->next;
+        dispatch_system(ctx, message);
+        if (troupe__life_proceed(ctx))
+            return true;
+    }
+    if (actor->system_head) /* the rest after the next message */
+        atomic_or_relaxed(&actor->identity, SIGNAL_SYSTEM);
+    if (signals & SIGNAL_TIMER) {
+        after_function(ctx, troupe__wait_on_due(ctx));
+        return troupe__life_proceed(ctx);
+    }
+    return false;
+}
+
+/* ---- the turn ---- */
+
+/* Leave the actor's deadlines with a wheel, and tell waiting senders of room. */
+static void leave_extra(troupe_ctx *ctx)
+{
+    struct extra *extra = ctx->actor->extra;
+    uint64_t earliest_ns = troupe__wait_earliest(&extra->waits);
+    if (earliest_ns <= ctx->worker->now_ns)
+        atomic_or_relaxed(&ctx->actor->identity, SIGNAL_TIMER); /* already due, as in a burst: at once */
+    else if (earliest_ns != UINT64_MAX)
+        troupe__worker_arm(ctx->worker, ctx->actor, earliest_ns);
+    if (extra->bonds.counts[BOND_WRITER])
+        troupe__bond_on_room(ctx);
+}
+
+/* Draining, and nothing that was accepted is open: no message, no call of its own, no call to answer. */
+static bool is_drained(const struct actor *actor)
+{
+    if (actor_state_now(actor) != TROUPE_STATE_DRAINING || actor->ending || actor->pause)
+        return false;
+    return !actor->extra || (actor->extra->waits.calls == 0 && actor->extra->waits.kept == 0);
+}
+
+static void run(troupe_ctx *ctx)
+{
+    struct actor *actor = ctx->actor;
+    for (uint32_t handled = 0;;) {
+        if ((uint32_t)atomic_load_relaxed(&actor->identity) && run_signals(ctx))
+            return;
+        struct message *message = next_message(ctx);
+        if (message) {
+            if (dispatch(ctx, message))
+                return;
+            if (++handled < TROUPE_TURN_MESSAGES_MAX)
+                continue;
+            mailbox_settle(actor);
+            if (actor->extra)
+                leave_extra(ctx);
+            troupe__worker_schedule(ctx->worker, actor);
+            return;
+        }
+        if (is_drained(actor)) {
+            troupe__life_stop(ctx, (enum troupe_exit_cause)actor->exit_cause, 0, (troupe_view){"", 0});
+            if (troupe__life_proceed(ctx))
+                return;
+        }
+        if (actor->extra)
+            leave_extra(ctx);
+        if (!mailbox_go_idle(actor))
+            continue;
+        /* No longer ours, unless a signal came before we let go. */
+        if (actor_signals(actor) == 0 || !mailbox_claim(actor))
+            return;
+    }
+}
+
+/* Turns are timed in slices of TURN_SLICE, so that a short one does not cost a look at the clock: a slice that is short
+ * as a whole had no long turn in it. After a long slice each turn is timed for a while. */
+#define TURN_SLICE 16u
+#define TURN_PRECISE 256u
+
+static void note_turn_ns(troupe_worker *worker, struct kind *kind, uint64_t turn_ns)
+{
+    uint32_t sample = turn_ns > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)turn_ns;
+    uint32_t smoothed = atomic_load_relaxed(&kind->turn_ns);
+    atomic_store_relaxed(&kind->turn_ns, smoothed - smoothed / 4 + sample / 4);
+    if (turn_ns > TROUPE_TURN_LONG_NS)
+        counter_add(&worker->stats.turns_long, 1);
+}
+
+static void time_turn(troupe_worker *worker, struct kind *kind)
+{
+    const troupe_system_config *config = &worker->system->config;
+    if (worker->precise_turns == 0 && ++worker->slice_turns < TURN_SLICE)
+        return;
+    uint64_t now_ns = config->clock_ns(config->user), spent_ns = now_ns - worker->slice_started_ns;
+    if (worker->precise_turns > 0) {
+        worker->precise_turns--;
+        note_turn_ns(worker, kind, spent_ns);
+    } else if (spent_ns > TROUPE_TURN_LONG_NS) {
+        worker->precise_turns = TURN_PRECISE;
+    }
+    worker->slice_turns = 0;
+    worker->slice_started_ns = now_ns;
+}
+
+void troupe__turn_begin_slice(troupe_worker *worker)
+{
+    const troupe_system_config *config = &worker->system->config;
+    if (config->clock_ns) {
+        worker->slice_started_ns = config->clock_ns(config->user);
+        worker->slice_turns = 0;
+    }
+}
+
+void troupe__turn_run(troupe_worker *worker, struct actor *actor)
+{
+    troupe_ctx ctx;
+    ctx.worker = worker;
+    ctx.actor = actor;
+    ctx.message = NULL;
+    ctx.answered = true;
+    ctx.kept = ctx.answer_failed = ctx.stop_self = false;
+    ctx.detail_len = 0;
+    struct kind *kind = actor_kind(actor);
+    worker->in_turn = true;
+    counter_add(&worker->turn_count, 1);
+    atomic_store_release(&worker->turn_actor, actor); /* pairs with the watchdog's acquire */
+    run(&ctx);
+    atomic_store_relaxed(&worker->turn_actor, NULL);
+    worker->in_turn = false;
+    counter_add(&worker->stats.turns, 1);
+    if (worker->system->config.clock_ns)
+        time_turn(worker, kind);
+}

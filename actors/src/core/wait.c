@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What an actor waits for: a table of entries with a binary heap over their deadlines. An entry is known by its index
+ * and a generation, so that an id is never taken for a later one. Only the earliest deadline is told to a worker's timer
+ * wheel, and it is not taken back when its entry goes: an actor that makes and ends many calls touches the wheel once in
+ * a timeout, not once a call.
+ *
+ * Timers. A timer owns its message. When it is due the message goes into the actor's own mailbox (no room needed) and is
+ * handled in its order; a cancel meanwhile removes the entry, and the message is dropped when it reaches the front.
+ * A periodic timer has one message: the next tick is sent after the last was handled (skip), or at once for each tick
+ * that was missed (burst).
+ *
+ * Thread: the actor's owner. */
+#include "core/mailbox.h"
+#include "core/worker.h"
+
+#include "base/mem.h"
+
+#define TABLE_FIRST 4u
+
+/* ---- the heap ---- */
+
+static void heap_set(struct wait_table *table, uint32_t at, uint32_t index)
+{
+    table->heap[at] = index;
+    table->entries[index].heap_at = at;
+}
+
+static bool is_earlier(const struct wait_table *table, uint32_t a, uint32_t b)
+{
+    return table->entries[table->heap[a]].deadline_ns < table->entries[table->heap[b]].deadline_ns;
+}
+
+static void heap_swap(struct wait_table *table, uint32_t a, uint32_t b)
+{
+    uint32_t index = table->heap[a];
+    heap_set(table, a, table->heap[b]);
+    heap_set(table, b, index);
+}
+
+static void heap_fix(struct wait_table *table, uint32_t at)
+{
+    while (at > 0 && is_earlier(table, at, (at - 1) / 2)) {
+        heap_swap(table, at, (at - 1) / 2);
+        at = (at - 1) / 2;
+    }
+    for (;;) {
+        uint32_t least = at, left = 2 * at + 1, right = left + 1;
+        if (left < table->heap_count && is_earlier(table, left, least))
+            least = left;
+        if (right < table->heap_count && is_earlier(table, right, least))
+            least = right;
+        if (least == at)
+            return;
+        heap_swap(table, at, least);
+        at = least;
+    }
+}
+
+static void heap_insert(struct wait_table *table, uint32_t index)
+{
+    heap_set(table, table->heap_count++, index);
+    heap_fix(table, table->heap_count - 1);
+}
+
+static void heap_remove(struct wait_table *table, struct wait *wait)
+{
+    uint32_t at = wait->heap_at;
+    wait->heap_at = WAIT_NOT_IN_HEAP;
+    if (at == --table->heap_count)
+        return;
+    heap_set(table, at, table->heap[table->heap_count]);
+    heap_fix(table, at);
+}
+
+/* ---- the table ---- */
+
+static size_t table_bytes(uint32_t capacity) { return capacity * (sizeof(struct wait) + sizeof(uint32_t)); }
+
+static bool grow(struct pool *pool, struct wait_table *table)
+{
+    uint32_t capacity = table->capacity ? table->capacity * 2 : TABLE_FIRST;
+    struct wait *entries = troupe__pool_alloc(pool, table_bytes(capacity));
+    if (!entries)
+        return false;
+    uint32_t *heap = (uint32_t *)(void *)(entries + capacity);
+    if (table->capacity) {
+        memcpy(entries, table->entries, table->capacity * sizeof *entries);
+        memcpy(heap, table->heap, table->heap_count * sizeof *heap);
+        troupe__pool_free(pool, table->entries, table_bytes(table->capacity));
+    }
+    memset(entries + table->capacity, 0, (capacity - table->capacity) * sizeof *entries);
+    table->entries = entries;
+    table->heap = heap;
+    table->capacity = capacity;
+    return true;
+}
+
+static uint32_t *count_of(struct wait_table *table, uint8_t kind)
+{
+    return kind == WAIT_CALL ? &table->calls : kind == WAIT_KEPT ? &table->kept : kind == WAIT_TIMER ? &table->timers : NULL;
+}
+
+uint64_t troupe__wait_add(struct pool *pool, struct wait_table *table, enum wait_kind kind, uint64_t deadline_ns)
+{
+    uint32_t index;
+    if (table->free_first) {
+        index = table->free_first - 1;
+        table->free_first = table->entries[index].heap_at;
+    } else {
+        if (table->used == table->capacity && !grow(pool, table))
+            return 0;
+        index = table->used++;
+    }
+    struct wait *wait = &table->entries[index];
+    uint32_t generation = wait->generation + 1;
+    *wait = (struct wait){.deadline_ns = deadline_ns, .generation = generation ? generation : 1, .kind = (uint8_t)kind};
+    uint32_t *count = count_of(table, (uint8_t)kind);
+    if (count)
+        ++*count;
+    if (deadline_ns == UINT64_MAX)
+        wait->heap_at = WAIT_NOT_IN_HEAP;
+    else
+        heap_insert(table, index);
+    return troupe__wait_id(table, wait);
+}
+
+uint64_t troupe__wait_id(const struct wait_table *table, const struct wait *wait)
+{
+    return (uint64_t)wait->generation << 32 | (uint32_t)(wait - table->entries);
+}
+
+struct wait *troupe__wait_find(struct wait_table *table, uint64_t id, enum wait_kind kind)
+{
+    uint32_t index = (uint32_t)id;
+    if (index >= table->used)
+        return NULL;
+    struct wait *wait = &table->entries[index];
+    return wait->generation == (uint32_t)(id >> 32) && wait->kind == kind ? wait : NULL;
+}
+
+void troupe__wait_remove(struct wait_table *table, struct wait *wait)
+{
+    if (wait->heap_at != WAIT_NOT_IN_HEAP)
+        heap_remove(table, wait);
+    uint32_t *count = count_of(table, wait->kind);
+    if (count)
+        --*count;
+    wait->kind = WAIT_FREE;
+    wait->heap_at = table->free_first;
+    table->free_first = (uint32_t)(wait - table->entries) + 1;
+}
+
+void troupe__wait_set_deadline(struct wait_table *table, struct wait *wait, uint64_t deadline_ns)
+{
+    if (wait->heap_at != WAIT_NOT_IN_HEAP)
+        heap_remove(table, wait);
+    wait->deadline_ns = deadline_ns;
+    if (deadline_ns != UINT64_MAX)
+        heap_insert(table, (uint32_t)(wait - table->entries));
+}
+
+uint64_t troupe__wait_earliest(const struct wait_table *table)
+{
+    return table->heap_count ? table->entries[table->heap[0]].deadline_ns : UINT64_MAX;
+}
+
+void troupe__wait_fini(struct pool *pool, struct wait_table *table)
+{
+    for (uint32_t i = 0; i < table->used; i++) {
+        struct wait *wait = &table->entries[i];
+        if (wait->kind == WAIT_KEPT || (wait->kind == WAIT_TIMER && !wait->in_mailbox))
+            troupe__message_free(pool, wait->message);
+    }
+    if (table->capacity)
+        troupe__pool_free(pool, table->entries, table_bytes(table->capacity));
+    *table = (struct wait_table){0};
+}
+
+/* ---- due ---- */
+
+static void send_tick(troupe_ctx *ctx, struct wait *wait)
+{
+    struct message *message = wait->message;
+    message->target_generation = actor_generation(ctx->actor);
+    message->call_id = troupe__wait_id(&ctx->actor->extra->waits, wait);
+    message->droppable = false;
+    wait->in_mailbox = true;
+    int rc = mailbox_push(ctx->actor, message);
+    (void)rc; /* the actor is running, so its mailbox is open and claimed */
+}
+
+static int end_call_late(troupe_ctx *ctx, struct wait *wait)
+{
+    static const char text[] = "no reply before the deadline";
+    counter_add(&ctx->worker->stats.timeouts, 1);
+    troupe_msg reply = {.op = TROUPE_OP_NONE,
+                        .status = TROUPE_E_TIMEOUT,
+                        .from = {.home = ctx->worker->system->home},
+                        .type = "",
+                        .body = text,
+                        .body_len = sizeof text - 1};
+    return troupe__call_end(ctx, wait, &reply);
+}
+
+static int on_due(troupe_ctx *ctx, struct wait *wait)
+{
+    struct wait_table *table = &ctx->actor->extra->waits;
+    struct child *child = wait->child;
+    switch (wait->kind) {
+    case WAIT_CALL:
+        return end_call_late(ctx, wait);
+    case WAIT_KEPT: /* the caller has been told by its own deadline */
+        troupe__message_free(&ctx->worker->pool, wait->message);
+        troupe__wait_remove(table, wait);
+        return 0;
+    case WAIT_TIMER:
+        troupe__wait_set_deadline(table, wait, UINT64_MAX);
+        send_tick(ctx, wait);
+        return 0;
+    case WAIT_START:
+        troupe__life_on_start_due(ctx);
+        return 0;
+    case WAIT_RESTART:
+        troupe__wait_remove(table, wait);
+        return troupe__supervisor_on_restart_due(ctx, child);
+    default: /* WAIT_SHUTDOWN */
+        troupe__wait_remove(table, wait);
+        troupe__supervisor_on_shutdown_due(ctx);
+        return 0;
+    }
+}
+
+int troupe__wait_on_due(troupe_ctx *ctx)
+{
+    troupe__worker_disarm(ctx->worker, ctx->actor);
+    struct extra *extra = ctx->actor->extra;
+    int rc = 0;
+    while (rc == 0 && extra && extra->waits.heap_count && !ctx->stop_self) {
+        struct wait *wait = &extra->waits.entries[extra->waits.heap[0]];
+        if (wait->deadline_ns > ctx->worker->now_ns)
+            break;
+        rc = on_due(ctx, wait);
+        if (actor_is_killed(ctx->actor))
+            break;
+    }
+    return rc;
+}
+
+/* When the next tick of a periodic timer is due, seen from `now`. */
+static uint64_t next_tick_ns(const struct wait *wait, uint64_t last_ns, uint64_t now_ns)
+{
+    uint64_t period_ns = wait->tag_or_period, next_ns = last_ns + period_ns;
+    if (wait->every == TROUPE_EVERY_SKIP && next_ns <= now_ns)
+        next_ns += (now_ns - next_ns) / period_ns * period_ns + period_ns;
+    return next_ns;
+}
+
+int troupe__wait_on_timer(troupe_ctx *ctx, struct message *message)
+{
+    troupe_worker *worker = ctx->worker;
+    struct extra *extra = ctx->actor->extra;
+    uint64_t id = message->call_id;
+    struct wait *wait = extra ? troupe__wait_find(&extra->waits, id, WAIT_TIMER) : NULL;
+    if (!wait) { /* cancelled meanwhile */
+        troupe__message_free(&worker->pool, message);
+        return 0;
+    }
+    bool once = wait->tag_or_period == 0;
+    if (once)
+        troupe__wait_remove(&extra->waits, wait); /* over before it is handled: a cancel inside finds nothing */
+    message->msg.tag = id;
+    counter_add(&worker->stats.messages, 1);
+    counter_add(&ctx->actor->processed, 1);
+    int rc = actor_kind(ctx->actor)->behavior->receive(ctx, actor_state(ctx->actor), &message->msg);
+    wait = once ? NULL : troupe__wait_find(&extra->waits, id, WAIT_TIMER);
+    if (!wait) {
+        troupe__message_free(&worker->pool, message);
+        return rc;
+    }
+    wait->in_mailbox = false;
+    message->deadline_ns = next_tick_ns(wait, message->deadline_ns, worker->now_ns);
+    troupe__wait_set_deadline(&extra->waits, wait, message->deadline_ns);
+    return rc;
+}
+
+void troupe__wait_stop_all(troupe_ctx *ctx, enum troupe_exit_cause cause)
+{
+    struct wait_table *table = &ctx->actor->extra->waits;
+    troupe_ref self = actor_ref(ctx->worker->system, ctx->actor);
+    int error = cause == TROUPE_EXIT_KILLED ? TROUPE_E_KILLED
+                : troupe_exit_is_abnormal(cause) ? TROUPE_E_ACTOR_FAILED : TROUPE_E_STOPPED;
+    for (uint32_t i = 0; i < table->used; i++) {
+        struct wait *wait = &table->entries[i];
+        if (wait->kind == WAIT_KEPT) {
+            struct message *asked = wait->message;
+            troupe__wait_remove(table, wait);
+            troupe__answer_with_error(ctx->worker, asked, self, error, (troupe_view){"the call was kept when the actor ended", 38});
+        } else if (wait->kind == WAIT_CALL || wait->kind == WAIT_START) {
+            troupe__wait_remove(table, wait);
+        } else if (wait->kind == WAIT_TIMER) {
+            troupe__wait_set_deadline(table, wait, UINT64_MAX); /* freed at the end: its message may be on its way */
+        }
+    }
+}
+
+/* ---- what behaviors call ---- */
+
+static int start_timer(troupe_ctx *ctx, uint64_t deadline_ns, uint64_t period_ns, enum troupe_every every,
+                       const char *type, troupe_body body, uint64_t *ret_timer)
+{
+    troupe_worker *worker = ctx->worker;
+    struct actor *actor = ctx->actor;
+    troupe_view type_view = troupe_view_of(type);
+    if (actor_is_killed(actor))
+        return TROUPE_E_KILLED;
+    if (actor->ending)
+        return TROUPE_E_STATE;
+    int rc = troupe__message_check(type_view, &body);
+    if (rc)
+        return rc;
+    struct extra *extra = troupe__extra(&worker->pool, actor);
+    if (!extra)
+        return TROUPE_E_NO_MEMORY;
+    if (extra->waits.timers >= TROUPE_TIMERS_PER_ACTOR_MAX)
+        return TROUPE_E_LIMIT;
+    struct message_parts parts = {.what = MESSAGE_TIMER,
+                                  .kind = TROUPE_MSG_TIMER,
+                                  .type = type_view,
+                                  .body = body,
+                                  .from = actor_ref(worker->system, actor)};
+    struct message *message = troupe__message_new(&worker->pool, &parts);
+    if (!message)
+        return TROUPE_E_NO_MEMORY;
+    (void)troupe__kind_resolve(actor_kind(actor), &message->msg); /* an actor's own timers need not be in its table */
+    uint64_t id = troupe__wait_add(&worker->pool, &extra->waits, WAIT_TIMER, deadline_ns);
+    if (!id) {
+        troupe__message_free(&worker->pool, message);
+        return TROUPE_E_NO_MEMORY;
+    }
+    struct wait *wait = troupe__wait_find(&extra->waits, id, WAIT_TIMER);
+    message->deadline_ns = deadline_ns; /* of this tick: the next is counted from it, so that none drifts */
+    wait->message = message;
+    wait->tag_or_period = period_ns;
+    wait->every = (uint8_t)every;
+    *ret_timer = id;
+    return 0;
+}
+
+int troupe_timer_after(troupe_ctx *ctx, uint64_t delay_ms, const char *type, troupe_body body, uint64_t *ret_timer)
+{
+    if (delay_ms > TROUPE_TIMER_DELAY_MS_MAX)
+        return TROUPE_E_INVALID;
+    return start_timer(ctx, ctx->worker->now_ns + delay_ms * NS_PER_MS, 0, TROUPE_EVERY_SKIP, type, body, ret_timer);
+}
+
+int troupe_timer_at(troupe_ctx *ctx, uint64_t at_ms, const char *type, troupe_body body, uint64_t *ret_timer)
+{
+    uint64_t now_ms = troupe_now_ms(ctx);
+    return troupe_timer_after(ctx, at_ms > now_ms ? at_ms - now_ms : 0, type, body, ret_timer);
+}
+
+int troupe_timer_every(troupe_ctx *ctx, uint64_t period_ms, enum troupe_every missed, const char *type,
+                       troupe_body body, uint64_t *ret_timer)
+{
+    if (period_ms == 0 || period_ms > TROUPE_TIMER_DELAY_MS_MAX)
+        return TROUPE_E_INVALID;
+    uint64_t period_ns = period_ms * NS_PER_MS;
+    return start_timer(ctx, ctx->worker->now_ns + period_ns, period_ns, missed, type, body, ret_timer);
+}
+
+int troupe_timer_cancel(troupe_ctx *ctx, uint64_t timer)
+{
+    struct extra *extra = ctx->actor->extra;
+    if (actor_is_killed(ctx->actor))
+        return TROUPE_E_KILLED;
+    struct wait *wait = extra ? troupe__wait_find(&extra->waits, timer, WAIT_TIMER) : NULL;
+    if (!wait)
+        return TROUPE_E_NOT_FOUND;
+    if (!wait->in_mailbox)
+        troupe__message_free(&ctx->worker->pool, wait->message);
+    troupe__wait_remove(&extra->waits, wait); /* its message, if on its way, finds no entry */
+    return 0;
+}

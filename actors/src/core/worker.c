@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A worker: which actor runs next, when to sleep, whom to wake.
+ *
+ * poll() takes in answers from other workers, fires timers, then runs actors: its own queue first; every
+ * WORKER_SPIN_INJECT turns, and when its own is empty, the inject queue; then it steals half of another's queue.
+ *
+ * Sleeping. park() sets the worker's bit in `parked`, then looks once more at everything that others may have left for
+ * it: its inbox and the inject queue. Who adds to these does it first and then looks at `parked`; both sides are
+ * sequentially consistent, so one of the two sees the other and nothing is left lying. Another worker's run queue is
+ * different: work there is in good hands, so a thief that is not woken costs parallelism for a moment, never work.
+ * Therefore a push to the own queue looks at `parked` without a fence, and wakes somebody only when two or more wait. */
+#include "core/worker.h"
+
+#include "core/mailbox.h"
+
+/* Wake one parked worker, if there is one: whoever clears its bit calls wake. */
+static void wake_one(troupe_system *system, uint64_t parked)
+{
+    while (parked) {
+        uint32_t index = (uint32_t)__builtin_ctzll(parked);
+        if (atomic_cas_weak_seq(&system->parked, &parked, parked & ~(UINT64_C(1) << index))) {
+            if (system->config.wake)
+                system->config.wake(system->config.user, index);
+            return;
+        }
+    }
+}
+
+static void wake_worker(troupe_system *system, uint32_t index)
+{
+    uint64_t bit = UINT64_C(1) << index, parked = atomic_load_seq(&system->parked);
+    while (parked & bit) {
+        if (atomic_cas_weak_seq(&system->parked, &parked, parked & ~bit)) {
+            if (system->config.wake)
+                system->config.wake(system->config.user, index);
+            return;
+        }
+    }
+}
+
+/* ---- queues ---- */
+
+static void inject(troupe_system *system, struct actor **actors, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        actors[i]->run_next = i + 1 < n ? actors[i + 1]->slot : 0;
+    troupe__lock_acquire(&system->inject_lock);
+    if (system->inject_tail)
+        slots_at(&system->slots, system->inject_tail)->run_next = actors[0]->slot;
+    else
+        system->inject_head = actors[0]->slot;
+    system->inject_tail = actors[n - 1]->slot;
+    atomic_store_seq(&system->inject_count, atomic_load_relaxed(&system->inject_count) + n);
+    troupe__lock_release(&system->inject_lock);
+    wake_one(system, atomic_load_seq(&system->parked));
+}
+
+/* Take from the inject queue: one to run, and a fair share for the own queue. */
+static struct actor *take_injected(troupe_worker *worker)
+{
+    troupe_system *system = worker->system;
+    if (atomic_load_relaxed(&system->inject_count) == 0)
+        return NULL;
+    troupe__lock_acquire(&system->inject_lock);
+    uint32_t waiting = atomic_load_relaxed(&system->inject_count), share = waiting / system->config.workers + 1;
+    if (share > RUNQ_SIZE / 2)
+        share = RUNQ_SIZE / 2;
+    struct actor *first = NULL;
+    uint32_t taken = 0;
+    while (taken < share && system->inject_head) {
+        struct actor *actor = slots_at(&system->slots, system->inject_head);
+        uint32_t next = actor->run_next; /* read before a thief may have it */
+        if (taken == 0)
+            first = actor;
+        else if (!runq_push(&worker->runq, actor))
+            break;
+        system->inject_head = next;
+        taken++;
+    }
+    if (!system->inject_head)
+        system->inject_tail = 0;
+    atomic_store_seq(&system->inject_count, waiting - taken);
+    troupe__lock_release(&system->inject_lock);
+    return first;
+}
+
+static struct actor *steal(troupe_worker *worker)
+{
+    troupe_system *system = worker->system;
+    uint32_t workers = system->config.workers;
+    if (workers == 1)
+        return NULL;
+    uint32_t start = rng_below(&worker->rng, workers);
+    for (uint32_t i = 0; i < workers; i++) {
+        troupe_worker *victim = system->workers[(start + i) % workers];
+        if (victim == worker)
+            continue;
+        struct actor *loot[RUNQ_SIZE / 2];
+        uint32_t depth = runq_depth(&victim->runq);
+        if (depth == 0 || depth > RUNQ_SIZE)
+            continue; /* empty, or head and tail were read at different times */
+        uint32_t n = runq_take(&victim->runq, loot, (depth + 1) / 2);
+        if (n == 0)
+            continue;
+        counter_add(&worker->stats.steals, n);
+        for (uint32_t k = 1; k < n; k++)
+            troupe__worker_schedule(worker, loot[k]);
+        return loot[0];
+    }
+    return NULL;
+}
+
+static struct actor *next_actor(troupe_worker *worker)
+{
+    struct actor *actor = NULL;
+    if (--worker->until_inject == 0) {
+        worker->until_inject = WORKER_SPIN_INJECT;
+        if ((actor = take_injected(worker)))
+            return actor;
+    }
+    if (runq_take(&worker->runq, &actor, 1))
+        return actor;
+    if ((actor = take_injected(worker)))
+        return actor;
+    return steal(worker);
+}
+
+void troupe__worker_schedule(troupe_worker *worker, struct actor *actor)
+{
+    if (!runq_push(&worker->runq, actor)) {
+        struct actor *half[RUNQ_SIZE / 2 + 1];
+        uint32_t n = runq_take(&worker->runq, half, RUNQ_SIZE / 2);
+        half[n++] = actor; /* behind those that waited longer */
+        inject(worker->system, half, n);
+        return;
+    }
+    uint64_t parked = atomic_load_relaxed(&worker->system->parked); /* advisory, see the head */
+    if (parked && runq_depth(&worker->runq) >= 2)
+        wake_one(worker->system, parked);
+}
+
+static void set_signals(struct actor *actor, uint32_t signals)
+{
+    uint64_t identity = atomic_load_relaxed(&actor->identity);
+    while (!atomic_cas_weak_seq(&actor->identity, &identity, identity | signals)) {
+    }
+}
+
+void troupe__worker_raise(troupe_worker *worker, struct actor *actor, uint32_t signals)
+{
+    set_signals(actor, signals);
+    if (mailbox_claim(actor))
+        troupe__worker_schedule(worker, actor);
+}
+
+/* ---- timers ---- */
+
+void troupe__worker_disarm(troupe_worker *worker, struct actor *actor)
+{
+    struct extra *extra = actor->extra;
+    if (!extra)
+        return;
+    troupe_worker *owner = worker->system->workers[extra->timer_worker];
+    troupe__lock_acquire(&owner->wheel_lock);
+    troupe__wheel_stop(&owner->wheel, &extra->timer);
+    troupe__lock_release(&owner->wheel_lock);
+    extra->timer_deadline_ns = UINT64_MAX;
+}
+
+void troupe__worker_arm(troupe_worker *worker, struct actor *actor, uint64_t deadline_ns)
+{
+    struct extra *extra = actor->extra;
+    if (extra->timer_deadline_ns <= deadline_ns)
+        return; /* it will look at its deadlines before this one */
+    troupe__worker_disarm(worker, actor);
+    troupe__lock_acquire(&worker->wheel_lock);
+    extra->timer_worker = worker->index;
+    extra->timer_deadline_ns = deadline_ns;
+    troupe__wheel_start(&worker->wheel, &extra->timer, deadline_ns);
+    troupe__lock_release(&worker->wheel_lock);
+}
+
+/* Fire what is due. Actors are told under the lock: an actor cannot end meanwhile, as its end takes the lock to disarm.
+ * Those that were idle are ours from then on, and are queued after it; requests are this thread's alone. */
+static void fire_timers(troupe_worker *worker)
+{
+    struct wheel_entry *requests = NULL, **requests_end = &requests;
+    uint32_t claimed = 0;
+    troupe__lock_acquire(&worker->wheel_lock);
+    struct wheel_entry *due = troupe__wheel_advance(&worker->wheel, worker->now_ns);
+    while (due) {
+        struct wheel_entry *entry = due;
+        due = entry->next;
+        if (entry->owner) {
+            set_signals(entry->owner, SIGNAL_TIMER);
+            if (mailbox_claim(entry->owner)) {
+                entry->owner->run_next = claimed;
+                claimed = entry->owner->slot;
+            }
+        } else {
+            *requests_end = entry;
+            requests_end = &entry->next;
+        }
+    }
+    *requests_end = NULL;
+    troupe__lock_release(&worker->wheel_lock);
+    while (claimed) {
+        struct actor *actor = slots_at(&worker->system->slots, claimed);
+        claimed = actor->run_next;
+        troupe__worker_schedule(worker, actor);
+    }
+    while (requests) {
+        struct wheel_entry *entry = requests;
+        requests = entry->next;
+        troupe__request_on_due(worker, entry);
+    }
+}
+
+/* ---- inbox ---- */
+
+void troupe__worker_post(troupe_worker *from, uint32_t to, struct message *answer)
+{
+    troupe_worker *worker = from->system->workers[to];
+    struct message *top = atomic_load_relaxed(&worker->inbox);
+    do
+        answer->next = top;
+    while (!atomic_cas_weak_seq(&worker->inbox, &top, answer));
+    wake_worker(from->system, to); /* after the push: pairs with park */
+}
+
+static void take_inbox(troupe_worker *worker)
+{
+    if (!atomic_load_relaxed(&worker->inbox))
+        return;
+    struct message *top = atomic_exchange_acq_rel(&worker->inbox, NULL), *list = NULL;
+    while (top) {
+        struct message *below = top->next;
+        top->next = list;
+        list = top;
+        top = below;
+    }
+    while (list) {
+        struct message *next = list->next;
+        troupe__request_on_message(worker, list);
+        list = next;
+    }
+}
+
+/* ---- drive ---- */
+
+static void refresh_overload(troupe_worker *worker)
+{
+    troupe_system *system = worker->system;
+    if (system->config.memory_max == 0)
+        return;
+    bool over = troupe__system_memory(system) > system->config.memory_max / 5 * 4;
+    if (over != atomic_load_relaxed(&system->overloaded))
+        atomic_store_relaxed(&system->overloaded, over);
+}
+
+uint64_t troupe_worker_poll(troupe_worker *worker, uint64_t now_ns, uint32_t turns)
+{
+    troupe_worker_set_now(worker, now_ns);
+    worker->inline_left = TROUPE_INLINE_PER_PASS_MAX;
+    take_inbox(worker);
+    fire_timers(worker);
+    uint64_t shutdown_ns = troupe__shutdown_step(worker);
+    refresh_overload(worker);
+    for (uint32_t i = 0; i < turns; i++) {
+        struct actor *actor = next_actor(worker);
+        if (!actor)
+            break;
+        troupe__turn_run(worker, actor);
+    }
+    if (runq_depth(&worker->runq) || atomic_load_relaxed(&worker->system->inject_count) ||
+        atomic_load_relaxed(&worker->inbox))
+        return 0;
+    troupe__lock_acquire(&worker->wheel_lock);
+    uint64_t next_ns = troupe__wheel_next_ns(&worker->wheel);
+    troupe__lock_release(&worker->wheel_lock);
+    if (shutdown_ns < next_ns)
+        next_ns = shutdown_ns;
+    if (next_ns == TROUPE_NEVER)
+        return TROUPE_NEVER;
+    return next_ns > worker->now_ns ? next_ns - worker->now_ns : 0;
+}
+
+void troupe_worker_set_now(troupe_worker *worker, uint64_t now_ns)
+{
+    if (now_ns > worker->now_ns)
+        worker->now_ns = now_ns;
+}
+
+bool troupe_worker_park(troupe_worker *worker)
+{
+    troupe_system *system = worker->system;
+    atomic_fetch_or_explicit(&system->parked, UINT64_C(1) << worker->index, memory_order_seq_cst);
+    bool work = atomic_load_seq(&worker->inbox) || atomic_load_seq(&system->inject_count) || runq_depth(&worker->runq);
+    if (work)
+        troupe_worker_unpark(worker);
+    return !work;
+}
+
+void troupe_worker_unpark(troupe_worker *worker)
+{
+    uint64_t bit = UINT64_C(1) << worker->index;
+    if (atomic_load_relaxed(&worker->system->parked) & bit)
+        atomic_fetch_and_explicit(&worker->system->parked, ~bit, memory_order_seq_cst);
+}
+
+void troupe_system_nudge(troupe_system *system)
+{
+    uint64_t parked = atomic_load_seq(&system->parked);
+    if (!parked)
+        return;
+    for (uint32_t i = 0; i < system->config.workers; i++) {
+        if (runq_depth(&system->workers[i]->runq)) {
+            wake_one(system, parked);
+            return;
+        }
+    }
+}
+
+bool troupe_worker_turn(const troupe_worker *worker, troupe_ref *ret_actor, const char **ret_behavior,
+                        uint64_t *ret_turn)
+{
+    struct actor *actor = atomic_load_acquire(&worker->turn_actor);
+    if (!actor)
+        return false;
+    *ret_actor = actor_ref(worker->system, actor);
+    *ret_behavior = actor_kind(actor)->behavior->name;
+    *ret_turn = atomic_load_relaxed(&worker->turn_count);
+    return true;
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The insides of a system and its workers, and what the rooms of the core offer each other.
+ *
+ * Reading order: actor.h, message.h, mailbox.h (the word), turn.c (how an actor runs), life.c (spawn and end), then the
+ * rest: call.c, wait.c (timers, deadlines), bond.c (links, monitors), supervisor.c, names.c, request.c (outsiders),
+ * worker.c (poll, steal, park), system.c.
+ *
+ * Threads: a worker's fields are its driver's, but those marked any. A system's are set once, or under the named lock,
+ * or atomic. */
+#ifndef TROUPE_CORE_WORKER_H
+#define TROUPE_CORE_WORKER_H
+
+#include <troupe/system.h>
+
+#include "base/rng.h"
+#include "core/actor.h"
+#include "core/extra.h"
+#include "core/names.h"
+#include "core/pool.h"
+#include "core/runq.h"
+#include "core/slots.h"
+#include "core/timer_wheel.h"
+
+#define WORKER_SPIN_INJECT 61u  /* every so many turns the inject queue comes first */
+#define NS_PER_MS UINT64_C(1000000)
+
+/* A registered behavior. */
+struct kind {
+    const troupe_behavior *behavior;
+    uint32_t index;
+    _Atomic uint32_t turn_ns;    /* recent turns, smoothed; advisory: decides only about inline turns */
+    uint64_t type_heads[TROUPE_TYPES_PER_BEHAVIOR_MAX]; /* the first 8 bytes of each type's name */
+    uint8_t type_lens[TROUPE_TYPES_PER_BEHAVIOR_MAX];
+};
+
+/* Counters: one writer (the worker), any reader. The names are those of troupe_stats. */
+struct worker_stats {
+    _Atomic uint64_t spawned, ended, failed, killed, restarts;
+    _Atomic uint64_t turns, turns_long, turns_inline, messages, calls, steals;
+    _Atomic uint64_t dead_letters, dead_full, dead_gone, dead_shed, timeouts;
+};
+
+/* An outsider's open request; blocks of them never move. */
+struct open_request {
+    troupe_request *request;     /* NULL: free */
+    uint32_t generation;
+    uint32_t next_free;
+    uint32_t slot;
+    struct wheel_entry timer;    /* in this worker's wheel */
+};
+#define REQUESTS_BLOCK 64u
+#define REQUESTS_BLOCKS_MAX 16384u
+
+struct troupe_worker {
+    /* Set once. */
+    troupe_system *system;
+    uint32_t index;
+
+    /* The driver's. */
+    uint64_t now_ns;
+    struct rng rng;
+    struct pool pool;
+    struct slot_cache slots;
+    struct open_request **request_blocks; /* REQUESTS_BLOCKS_MAX pointers, made on first use */
+    uint32_t requests_count, requests_free; /* slots made; first free slot + 1, 0: none */
+    uint32_t inline_left;        /* inline turns until the next poll */
+    uint32_t until_inject;
+    bool in_turn;
+    uint64_t slice_started_ns;   /* for measuring turns */
+    uint32_t slice_turns, precise_turns;
+    struct worker_stats stats;
+
+    /* Any. */
+    struct runq runq;
+    _Atomic(struct message *) inbox; /* answers for requests of this worker, from other workers: a stack */
+    struct troupe__lock wheel_lock;
+    struct timer_wheel wheel;        /* under wheel_lock */
+    _Atomic(struct actor *) turn_actor; /* for watchdogs, advisory */
+    _Atomic uint64_t turn_count;
+};
+
+struct shutdown {
+    troupe_worker *worker;       /* the one that began it, whose these are; NULL: none */
+    bool killing;
+    enum troupe_stop_mode mode;
+    uint64_t kill_at_ns;
+    uint64_t cursor;
+    uint64_t again_at_ns;
+};
+
+struct troupe_system {
+    troupe_system_config config; /* with the defaults filled in */
+    troupe_home home;
+    struct kind *kinds;          /* TROUPE_BEHAVIORS_MAX */
+    uint32_t kinds_count;
+    struct slot_table slots;
+    struct names names;
+    struct pool_depot depot;
+    troupe_worker **workers;
+    struct kind root_kind;
+    struct troupe__lock root_lock;
+    troupe_ref root;             /* the node's supervisor, under the lock; zeroed until it is needed */
+
+    _Atomic uint64_t parked;     /* bit i: worker i is parked and wants wake() */
+    _Atomic bool draining;       /* no more spawns of outsiders */
+    _Atomic bool overloaded;     /* refreshed by polls; advisory */
+
+    struct troupe__lock inject_lock;
+    uint32_t inject_head, inject_tail; /* slots, linked by run_next */
+    _Atomic uint32_t inject_count;
+
+    struct shutdown shutdown;
+};
+
+/* One turn. On the stack of troupe__turn_run. */
+struct troupe_ctx {
+    troupe_worker *worker;
+    struct actor *actor;
+    struct message *message;     /* being handled; NULL in hooks */
+    bool answered;               /* ... and answered, kept, or no call */
+    bool kept;                   /* ... its message lives on in the table of kept calls */
+    bool answer_failed;          /* memory was out: answered with an error after the turn */
+    bool stop_self;
+    uint8_t detail_len;
+    char detail[TROUPE_REASON_BYTES_MAX + 1];
+};
+
+_Static_assert(TROUPE_REASON_BYTES_MAX < 256, "detail_len");
+
+static inline void *actor_state(struct actor *actor) { return actor->state_ptr; }
+
+static inline troupe_ref actor_ref(const troupe_system *system, const struct actor *actor)
+{
+    return (troupe_ref){system->home, actor->slot, actor_generation(actor)};
+}
+
+static inline enum troupe_actor_state actor_state_now(const struct actor *actor)
+{
+    return (enum troupe_actor_state)atomic_load_relaxed(&actor->state);
+}
+
+/* ---- turn.c ---- */
+
+/* Run a claimed actor: up to TROUPE_TURN_MESSAGES_MAX messages. It goes idle, or to a run queue, or ends. */
+void troupe__turn_run(troupe_worker *worker, struct actor *actor);
+
+/* A pause is over: what it held back comes first. */
+void troupe__turn_resume(struct actor *actor, uint8_t pause);
+
+/* A message that will not be handled: answered with the error if it is a call, counted if it is a cast. Consumes it. */
+void troupe__turn_dispose(troupe_worker *worker, struct actor *actor, struct message *message, int error);
+
+/* Make the links and monitors that were asked for before the end, which overtook them: they are told the real cause. */
+void troupe__turn_take_bonds(troupe_ctx *ctx);
+
+/* Turns that follow are timed from now. */
+void troupe__turn_begin_slice(troupe_worker *worker);
+
+/* ---- worker.c ---- */
+
+/* Put a claimed actor where it will be run. Thread: owner of the worker. */
+void troupe__worker_schedule(troupe_worker *worker, struct actor *actor);
+
+/* Set signals on an actor and see that it looks at them. */
+void troupe__worker_raise(troupe_worker *worker, struct actor *actor, uint32_t signals);
+
+/* Tell the time of the actor's earliest deadline to a wheel. Thread: owner of the actor. */
+void troupe__worker_arm(troupe_worker *worker, struct actor *actor, uint64_t deadline_ns);
+void troupe__worker_disarm(troupe_worker *worker, struct actor *actor);
+
+/* Give an answer to the worker whose request it is. Consumes the message. Thread: any worker's owner. */
+void troupe__worker_post(troupe_worker *from, uint32_t to, struct message *answer);
+
+void troupe__dead_letter(troupe_worker *worker, troupe_ref to, const struct message *message, int error);
+
+/* ---- send.c ---- */
+
+/* Find a living actor of this node. Fails: TROUPE_E_NOT_FOUND, TROUPE_E_GONE. Thread: any; advisory until a message that
+ * carries the generation is accepted. */
+int troupe__find(const troupe_system *system, troupe_ref ref, struct actor **ret_actor);
+
+/* Fill in op from the type. False when the behavior does not take it. */
+bool troupe__kind_resolve(const struct kind *kind, troupe_msg *msg);
+
+/* Send an ordinary message. On success the mailbox owns it; *ret_claimed (may be NULL) is the actor when the caller
+ * must run or schedule it: with NULL it is scheduled here. On failure the message is freed and counted dead. */
+int troupe__send(troupe_worker *worker, troupe_ref to, struct message *message, struct actor **ret_claimed);
+
+/* Send what needs no room (replies, downs, ...) into the mailbox of an actor of this node. Consumes the message. */
+void troupe__send_reserved(troupe_worker *worker, troupe_ref to, struct message *message);
+
+/* Send into the system lane. Consumes on success only. */
+int troupe__send_system(troupe_worker *worker, troupe_ref to, struct message *message, uint32_t signals);
+
+/* ---- call.c ---- */
+
+/* Answer a call; reply_to NOBODY is legal. The call's message stays the caller's. Fails: TROUPE_E_NO_MEMORY. */
+int troupe__answer(troupe_worker *worker, const struct message *call, troupe_ref from, const troupe_answer *answer);
+
+/* Answer a call with an error, in the call's own memory: cannot fail. Consumes the message. */
+void troupe__answer_with_error(troupe_worker *worker, struct message *call, troupe_ref from, int error,
+                               troupe_view detail);
+
+/* A reply has reached its caller. Consumes the message. Returns what the continuation returned. */
+int troupe__call_on_reply(troupe_ctx *ctx, struct message *reply);
+
+/* End a call with this reply: runs its continuation. */
+int troupe__call_end(troupe_ctx *ctx, struct wait *wait, troupe_msg *reply);
+
+/* ---- wait.c ---- */
+
+/* What is due: deadlines of calls, timers, starts, shutdowns, restarts. Returns 0 or the failure of a function. */
+int troupe__wait_on_due(troupe_ctx *ctx);
+
+/* The actor ends: answer what it kept, forget its calls. */
+void troupe__wait_stop_all(troupe_ctx *ctx, enum troupe_exit_cause cause);
+
+/* A timer's message has reached the front. Consumes it. */
+int troupe__wait_on_timer(troupe_ctx *ctx, struct message *message);
+
+/* ---- life.c ---- */
+
+/* Where a spawn comes from. */
+struct spawn_origin {
+    struct actor *parent;        /* whose owner is the caller; NULL: none */
+    struct message *args;        /* the ARGS message, which also carries who waits for the start; consumed on success */
+};
+
+/* Make an actor. Thread: owner of the worker and of the parent. On TROUPE_E_NAME_TAKEN *ret_ref is the holder. */
+int troupe__spawn(troupe_worker *worker, const troupe_spawn_opts *opts, const struct spawn_origin *origin,
+                  troupe_ref *ret_ref);
+int troupe__spawn_kind(troupe_worker *worker, struct kind *kind, const troupe_spawn_opts *opts,
+                       const struct spawn_origin *origin, troupe_ref *ret_ref);
+
+/* What is wrong with the wishes, or 0. */
+int troupe__spawn_check(const troupe_spawn_opts *opts);
+
+/* The ARGS message of a spawn, or NULL. */
+struct message *troupe__spawn_args(troupe_worker *worker, const troupe_spawn_opts *opts, troupe_ref from);
+
+/* init has returned. Consumes the ARGS message, or keeps it while the start is open. */
+void troupe__life_on_init(troupe_ctx *ctx, struct message *args, int result);
+
+/* Refuse what is new, finish what was accepted, then stop. */
+void troupe__life_drain(troupe_ctx *ctx, enum troupe_exit_cause cause);
+
+/* Begin to end the actor: refuse and answer what waits, end the children, then finish. Thread: owner. */
+void troupe__life_stop(troupe_ctx *ctx, enum troupe_exit_cause cause, int error, troupe_view detail);
+
+/* The start deadline has come. */
+void troupe__life_on_start_due(troupe_ctx *ctx);
+
+/* Keep words for the end, cut to what there is room for. */
+void troupe__ctx_set_detail(troupe_ctx *ctx, const char *detail);
+
+/* Ask an actor to stop, with nobody waiting. call_id: 0 or STOP_BY_PARENT. */
+int troupe__stop_send(troupe_worker *worker, troupe_ref ref, enum troupe_stop_mode mode, troupe_view detail,
+                      uint64_t call_id);
+
+/* Children have ended: go on with the end, if one is under way. True when the actor is no more. */
+bool troupe__life_proceed(troupe_ctx *ctx);
+
+/* ---- bond.c ---- */
+
+void troupe__bond_on_monitor(troupe_ctx *ctx, struct message *request);
+void troupe__bond_on_demonitor(troupe_ctx *ctx, struct message *request);
+void troupe__bond_on_link(troupe_ctx *ctx, struct message *request);
+void troupe__bond_on_unlink(troupe_ctx *ctx, struct message *request);
+void troupe__bond_on_want_writable(troupe_ctx *ctx, struct message *request);
+int troupe__bond_on_down(troupe_ctx *ctx, struct message *message);
+int troupe__bond_on_exit(troupe_ctx *ctx, struct message *message);
+
+/* Tell those who wait that there is room. */
+void troupe__bond_on_room(troupe_ctx *ctx);
+
+/* The actor has ended: downs, exit signals; frees the bonds. */
+void troupe__bond_on_end(troupe_ctx *ctx, enum troupe_exit_cause cause, int error, troupe_view detail);
+
+/* Turn a request that came too late into its answer. Consumes it. */
+void troupe__bond_refuse(troupe_worker *worker, struct message *request, troupe_ref target);
+
+/* ---- supervisor.c ---- */
+
+/* Note a new child (the caller owns the parent). Fails: TROUPE_E_NO_MEMORY. */
+int troupe__child_add(troupe_worker *worker, struct actor *parent, struct actor *child, const troupe_spawn_opts *opts);
+
+/* A child reports its start, or its end; any worker. */
+void troupe__child_ended(troupe_worker *worker, struct actor *child);
+
+/* A child's init is done. Consumes the message. */
+int troupe__supervisor_on_started(troupe_ctx *ctx, struct message *message);
+
+/* Take in the ends of children: restart, or let go. Returns 0 or the failure of child(). */
+int troupe__supervisor_on_children(troupe_ctx *ctx);
+
+/* The backoff of a child is over. */
+int troupe__supervisor_on_restart_due(troupe_ctx *ctx, struct child *child);
+
+/* Tell the newest child to stop (and the next one when it has ended). False when there is none left. */
+bool troupe__supervisor_stop_next(troupe_ctx *ctx);
+
+/* The actor itself is killed while it stops its children: no more time for them. */
+void troupe__supervisor_kill_stopping(troupe_ctx *ctx);
+
+/* The child that is being stopped has not ended in time. */
+void troupe__supervisor_on_shutdown_due(troupe_ctx *ctx);
+
+void troupe__supervisor_fini(troupe_worker *worker, struct actor *actor);
+
+/* The behavior of the node's own supervisor, which starts what outsiders want restarted. */
+extern const troupe_behavior troupe__root_behavior;
+int troupe__root_spawn(troupe_worker *worker, const troupe_spawn_opts *opts, struct message *args);
+void troupe__root_on_spawn(troupe_ctx *ctx, struct message *request);
+void troupe__root_refuse(troupe_worker *worker, struct message *request);
+
+/* ---- request.c ---- */
+
+/* An answer for an open request of this worker. */
+void troupe__request_complete(troupe_worker *worker, uint64_t call_id, const troupe_answer *answer);
+void troupe__request_on_message(troupe_worker *worker, struct message *answer);
+void troupe__request_on_due(troupe_worker *worker, struct wheel_entry *timer);
+void troupe__requests_fini(troupe_worker *worker);
+
+/* ---- system.c ---- */
+
+/* Go on with the end of the node, if this worker began it; returns when to come again, in ns. */
+uint64_t troupe__shutdown_step(troupe_worker *worker);
+
+/* ---- info.c ---- */
+
+void troupe__info_on_request(troupe_ctx *ctx, struct message *request);
+uint64_t troupe__system_memory(const troupe_system *system);
+
+/* Bytes that behaviors own (troupe_alloc). Thread: any. */
+uint64_t troupe__heap_bytes(void);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The CLI: one command, one file, one constant table entry. Parsing, help, errors and shell completion are made from
+ * the entries, so they cannot disagree. A command talks to a node through troupe/client.h only.
+ *
+ * Exit codes are part of the interface (docs/man/troupe.1).
+ *
+ * Thread: one; the program has no other. */
+#ifndef TROUPE_CLI_H
+#define TROUPE_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <troupe/client.h>
+
+#define CLI_ARGS_MAX 4
+
+enum cli_exit {
+    CLI_EXIT_DONE = 0,
+    CLI_EXIT_NO = 1,          /* a negative answer: no such thing, not ended in time, a check failed */
+    CLI_EXIT_USAGE = 2,       /* the command line is not valid */
+    CLI_EXIT_UNREACHABLE = 3, /* no node answered */
+    CLI_EXIT_REFUSED = 4,     /* the node refused or failed */
+    CLI_EXIT_LOCAL = 5,       /* this program failed: no memory, output not written */
+};
+
+/* Every option of every command; one word means one thing everywhere. Their spelling is in options.c. */
+enum cli_option {
+    CLI_URL,
+    CLI_NODE,
+    CLI_OUTPUT,
+    CLI_TIMEOUT,
+    CLI_NAME,
+    CLI_IF_EXISTS,
+    CLI_SPAWN_ARGS,
+    CLI_MAILBOX_MESSAGES,
+    CLI_MAILBOX_BYTES,
+    CLI_MAILBOX_POLICY,
+    CLI_RESTART,
+    CLI_FILE,
+    CLI_CONTENT_TYPE,
+    CLI_BEHAVIOR,
+    CLI_STATE,
+    CLI_LIMIT,
+    CLI_QUIET,
+    CLI_MODE,
+    CLI_REASON,
+    CLI_OPTIONS, /* how many */
+};
+
+/* An option as one command takes it. A list ends with text NULL. */
+struct cli_option_use {
+    enum cli_option option;
+    const char *arg;  /* what it takes; "a|b|c" are its only values; NULL: it takes nothing */
+    const char *text; /* one line for --help and completion, without quotes */
+};
+
+/* What an argument is, for completion. */
+enum cli_arg_kind { CLI_ARG_TEXT, CLI_ARG_REF, CLI_ARG_NAME, CLI_ARG_COMMAND, CLI_ARG_SHELL };
+
+enum cli_format { CLI_FORMAT_TABLE, CLI_FORMAT_JSON, CLI_FORMAT_YAML };
+
+struct cli;
+
+struct cli_command {
+    const char *name;
+    const char *usage;      /* the arguments, as in the usage line */
+    const char *summary;    /* one line, without quotes */
+    const char *text;       /* a paragraph for --help; may be NULL */
+    int args_min, args_max; /* at most CLI_ARGS_MAX */
+    enum cli_arg_kind first_arg;
+    bool is_local;                        /* asks no node: takes no common options */
+    const struct cli_option_use *options; /* its own, beside the common ones; NULL: none */
+    int (*run)(struct cli *cli);          /* returns a cli_exit */
+};
+
+/* One run of the program. */
+struct cli {
+    const struct cli_command *command;
+    const char *value[CLI_OPTIONS]; /* what was given, "" for an option that takes nothing; NULL: not given */
+    const char *arg[CLI_ARGS_MAX];
+    int arg_count;
+    enum cli_format format;
+    uint32_t timeout_ms;   /* --timeout; 0: not given */
+    troupe_client *client; /* made by cli_connect, freed by main */
+};
+
+/* ---- commands.c: the table ---- */
+
+extern const struct cli_command *const cli_commands[];        /* ends with NULL */
+const struct cli_command *cli_command_find(const char *name); /* NULL: none */
+const char *cli_command_guess(const char *name);              /* the nearest name, or NULL */
+
+/* ---- options.c: parsing and help from the table; usage errors end the program with CLI_EXIT_USAGE ---- */
+
+extern const struct cli_option_use cli_common_options[];
+const char *cli_option_name(enum cli_option option);
+char cli_option_letter(enum cli_option option); /* 0: none */
+
+/* Parse the options before the command; returns the index of the command in argv, or argc. */
+int cli_options_parse_global(struct cli *cli, int argc, char **argv);
+
+/* Parse the options and arguments of cli->command; argv[0] is its name. */
+void cli_options_parse_command(struct cli *cli, int argc, char **argv);
+
+void cli_help_print(FILE *file);
+void cli_help_print_command(const struct cli_command *command, FILE *file);
+
+/* ---- values.c: what options and arguments mean ---- */
+
+/* "500ms", "5s", "2m", "1h" to milliseconds, 1 ms to a day. Fails: TROUPE_E_INVALID */
+TROUPE_MUST_USE int cli_duration_parse(const char *text, uint32_t *ret_ms);
+
+/* A decimal number up to max. Fails: TROUPE_E_INVALID */
+TROUPE_MUST_USE int cli_count_parse(const char *text, uint64_t max, uint64_t *ret_count);
+
+/* "3.2s", "4m07s", "2h05m", "3d04h" into out, for people. */
+void cli_duration_format(int64_t ms, char *out, size_t cap);
+
+/* Read a count option; absent leaves *ret_count. On a bad value complains and returns CLI_EXIT_USAGE. */
+TROUPE_MUST_USE int cli_count_option(const struct cli *cli, enum cli_option option, uint64_t max, uint64_t *ret_count);
+
+/* ---- connect.c ---- */
+
+/* Where the URL of the node comes from, or why there is none. */
+struct cli_choice {
+    char url[TROUPE_CLIENT_URL_BYTES_MAX + 1];
+    char source[1024]; /* "--url", "TROUPE_URL" or the path of a ports file */
+    char why[3072];    /* after a failure: a sentence with the remedy */
+    int64_t pid;       /* of a node found by its ports file, else 0 */
+};
+
+/* Choose the node: --url, TROUPE_URL, the ports file of a local node. Says nothing. Returns a cli_exit. */
+TROUPE_MUST_USE int cli_connect_choose(const struct cli *cli, struct cli_choice *ret_choice);
+
+/* Choose and make cli->client; complains. Returns a cli_exit. */
+TROUPE_MUST_USE int cli_connect(struct cli *cli);
+
+/* Pick from the local nodes: the one with the id `node`, or with node NULL the only one. Pure; the sentence of a
+ * failure goes to why. Returns the index or -1. */
+int cli_connect_pick(const troupe_client_node_entry *entries, size_t count, const char *node, const char *dir,
+                     char *why, size_t why_cap);
+
+/* ---- complain.c: one line on stderr: what, why, the remedy ---- */
+
+/* Print "troupe: ..." with control characters made visible. */
+void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Explain a failed request and return its exit code. `what` is what was tried: "call @hits add". */
+TROUPE_MUST_USE int cli_complain_problem(const struct cli *cli, const char *what, const troupe_client_problem *problem);
+
+/* The exit code of a problem. */
+int cli_problem_exit(const troupe_client_problem *problem);
+
+/* A copy of text with control characters written as \xNN, cut to cap. */
+void cli_clean_copy(char *dst, size_t cap, const char *src);
+
+/* ---- output.c ---- */
+
+/* Print a document as JSON or YAML, as asked; a table is the command's own affair. */
+TROUPE_MUST_USE int cli_output_document(enum cli_format format, const json_t *document);
+
+/* Print a document for people: one line per member, nested ones as a.b. */
+TROUPE_MUST_USE int cli_output_fields(const json_t *document);
+
+/* A reply body: as it came for a table, else as a document. */
+TROUPE_MUST_USE int cli_output_reply(enum cli_format format, const troupe_client_reply *reply);
+
+/* Complain that memory ran out; returns CLI_EXIT_LOCAL. */
+int cli_no_memory(void);
+
+/* ---- pages.c: lists ---- */
+
+#define CLI_CELL_BYTES 320     /* of one cell: the longest name fits */
+#define CLI_LIST_LIMIT 100     /* rows, where --limit is not given */
+#define CLI_LIST_PAGE_MAX 1000 /* rows a node gives at once */
+
+struct table_column;
+
+typedef int (*cli_page_fn)(troupe_client *client, const troupe_client_filter *filter, json_t **ret_page,
+                           troupe_client_problem *problem);
+
+/* A list: how its rows look. */
+struct cli_list {
+    const char *what; /* "list the actors" */
+    cli_page_fn get_page;
+    const struct table_column *columns; /* of the table */
+    size_t column_count;
+    /* Fill the cells of a row from one item. */
+    void (*fill)(const json_t *item, char (*cells)[CLI_CELL_BYTES]);
+    /* The reference that --quiet prints. */
+    void (*quiet)(const json_t *item, char *cell);
+};
+
+/* Follow the cursors and print up to --limit items. Returns a cli_exit. */
+int cli_pages_print(struct cli *cli, const struct cli_list *list, troupe_client_filter filter);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+
+static int run(struct cli *cli)
+{
+    troupe_client_problem problem;
+    json_t *actor = NULL;
+    char what[320];
+    int code = cli_connect(cli);
+    if (code != CLI_EXIT_DONE) {
+        return code;
+    }
+    snprintf(what, sizeof what, "show %s", cli->arg[0]);
+    if (troupe_client_info(cli->client, cli->arg[0], &actor, &problem) != 0) {
+        return cli_complain_problem(cli, what, &problem);
+    }
+    code = cli->format == CLI_FORMAT_TABLE ? cli_output_fields(actor) : cli_output_document(cli->format, actor);
+    json_decref(actor);
+    return code;
+}
+
+const struct cli_command cmd_info = {
+    .name = "info",
+    .usage = "REF",
+    .summary = "Show one actor: state, mailbox, counters, links, children",
+    .args_min = 1,
+    .args_max = 1,
+    .first_arg = CLI_ARG_REF,
+    .run = run,
+};

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table entries, one from each cmd_*.c. */
+#ifndef TROUPE_CLI_COMMANDS_H
+#define TROUPE_CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+extern const struct cli_command cmd_call;
+extern const struct cli_command cmd_cast;
+extern const struct cli_command cmd_completion;
+extern const struct cli_command cmd_doctor;
+extern const struct cli_command cmd_help;
+extern const struct cli_command cmd_info;
+extern const struct cli_command cmd_ls;
+extern const struct cli_command cmd_names;
+extern const struct cli_command cmd_spawn;
+extern const struct cli_command cmd_stop;
+extern const struct cli_command cmd_version;
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The client: spawns, calls, watches and stops actors of a Troupe cluster over the REST API of any of its nodes.
+ * It is blocking and simple: one function, one request, one answer. It hosts no actors and keeps no session.
+ *
+ * Documents (actors, pages, names) are jansson values: read them with json_object_get() and friends, and release
+ * them with json_decref(). This header needs jansson.h only where the caller looks into a document.
+ *
+ * Every function that asks a node takes a `problem`, which may be NULL. On failure it says what happened, in which
+ * field, whether to try again and whether it may have happened already; on success it is left untouched.
+ *
+ * Thread: any, but one client serves one thread at a time. Different clients are independent.
+ * Blocks: until the answer or the timeout, for every function that takes a problem. */
+#ifndef TROUPE_CLIENT_H
+#define TROUPE_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <troupe/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct json_t; /* jansson's value */
+
+/* One base URL and one kept-alive connection to it. Lives from troupe_client_new to troupe_client_free. */
+typedef struct troupe_client troupe_client;
+
+#define TROUPE_CLIENT_TIMEOUT_MS 10000        /* an answer, where the caller gives no timeout */
+#define TROUPE_CLIENT_CONNECT_TIMEOUT_MS 3000 /* a connection */
+#define TROUPE_CLIENT_GRACE_MS 2000           /* added to a call's timeout, so that the node's own answer is heard */
+#define TROUPE_CLIENT_TIMEOUT_MS_MAX 86400000 /* one day: what a timeout may be */
+#define TROUPE_CLIENT_ANSWER_BYTES_MAX (17u << 20) /* the hard limit of a body (16 MiB) and room for a document */
+#define TROUPE_CLIENT_NAME_BYTES_MAX 255           /* UTF-8 bytes of a name */
+#define TROUPE_CLIENT_REF_BYTES_MAX 127            /* an id, such as n.4tq8v1m02x7kc.3f.1 */
+#define TROUPE_CLIENT_WORD_BYTES_MAX 64            /* a behavior or a message type */
+#define TROUPE_CLIENT_URL_BYTES_MAX 511            /* a base URL */
+#define TROUPE_CLIENT_NODES_MAX 64                 /* local nodes that troupe_client_nodes_find tells apart */
+
+/* Why a request failed. A plain value: nothing to free. Texts that do not fit are cut at a character. */
+typedef struct troupe_client_problem {
+    int error;                   /* TROUPE_E_...: what the function returned */
+    int http_status;             /* of the answer; 0: there was no answer, or the request never left */
+    enum troupe_retry retry;     /* may the caller send the same again? */
+    enum troupe_outcome outcome; /* did it happen? */
+    int64_t retry_after_ms;      /* the node's advice; -1: none */
+    char code[96];               /* "mailbox_full", "app.overdrawn"; "": the answer was not one of a node */
+    char title[160];             /* what failed, for people */
+    char detail[1024];           /* why; may be "" */
+    char field[128];             /* the member of the request that is to blame; may be "" */
+} troupe_client_problem;
+
+/* An answer as it came. */
+typedef struct troupe_client_reply {
+    int http_status;
+    int64_t date_s;     /* the answer's Date in seconds since 1970; -1: it has none */
+    char *content_type; /* owned; "" when the answer has none */
+    char *body;         /* owned; a NUL follows the last byte */
+    size_t body_len;
+} troupe_client_reply;
+
+typedef struct troupe_client_options {
+    const char *url;             /* "http://127.0.0.1:41873", may end in a path; "host:port" means http */
+    const char *host;            /* the Host header, when it must differ from the URL; NULL: the URL's */
+    uint32_t timeout_ms;         /* 0: TROUPE_CLIENT_TIMEOUT_MS */
+    uint32_t connect_timeout_ms; /* 0: TROUPE_CLIENT_CONNECT_TIMEOUT_MS */
+} troupe_client_options;
+
+/* What to spawn. Zeroed members take the node's defaults. */
+typedef struct troupe_client_spawn_spec {
+    const char *behavior;      /* required */
+    const char *name;          /* without the @; NULL: none */
+    const char *if_exists;     /* "return": get or create; "error" */
+    const struct json_t *args; /* borrowed; NULL: none */
+    uint64_t mailbox_messages;
+    uint64_t mailbox_bytes;
+    const char *mailbox_policy; /* "refuse", "drop_oldest", "drop_newest" */
+    const char *restart;        /* "permanent", "transient", "temporary" */
+} troupe_client_spawn_spec;
+
+/* What to send to an actor. */
+typedef struct troupe_client_message {
+    const char *ref;          /* an id, or @name */
+    const char *type;         /* "add" */
+    const char *content_type; /* NULL: application/json, or none when there is no body */
+    const void *body;         /* borrowed; may be NULL when body_len is 0 */
+    size_t body_len;
+    uint32_t timeout_ms; /* of a call; 0: the node's default. A cast ignores it */
+} troupe_client_message;
+
+/* Which actors or names to list. */
+typedef struct troupe_client_filter {
+    const char *behavior; /* NULL: any; so are the next two */
+    const char *state;
+    const char *name;
+    uint32_t limit;     /* of one page; 0: the node's default */
+    const char *cursor; /* the "next" of the page before; NULL: the first page */
+} troupe_client_filter;
+
+/* A node of this user on this machine, as its ports file tells. */
+typedef struct troupe_client_node_entry {
+    char api[TROUPE_CLIENT_URL_BYTES_MAX + 1];
+    char node[64];
+    char cluster[128];
+    int64_t pid;
+    char path[1024]; /* of the ports file */
+} troupe_client_node_entry;
+
+/* Make a client. Nothing is sent: a node that is not there is found by the first request.
+ *
+ * Owns:  *ret_client is owned; release it with troupe_client_free.
+ * Fails: TROUPE_E_INVALID    the URL is not one of http or https, or holds a user, a query or a fragment
+ *        TROUPE_E_NO_MEMORY  */
+TROUPE_MUST_USE int troupe_client_new(const troupe_client_options *options, troupe_client **ret_client,
+                                      troupe_client_problem *problem);
+
+/* Close the connection and release everything. NULL is legal. */
+void troupe_client_free(troupe_client *client);
+
+/* The base URL in use, without a slash at its end. Lives: as long as the client. */
+const char *troupe_client_url(const troupe_client *client);
+
+/* The failures every request shares; each function below lists only its own.
+ *
+ *   TROUPE_E_UNREACHABLE  no connection; problem->http_status is 0
+ *   TROUPE_E_TIMEOUT      no answer in time (http_status 0), or the node says so (504)
+ *   TROUPE_E_MALFORMED    what answered is not a node of this API (http_status below 400)
+ *   TROUPE_E_INVALID      an argument cannot be sent (http_status 0); problem->field names it
+ *   TROUPE_E_TOO_LARGE    the answer is over TROUPE_CLIENT_ANSWER_BYTES_MAX (http_status below 400)
+ *   and every error a node answers. */
+
+/* Spawn an actor, or with if_exists "return" find the one that holds the name.
+ *
+ * Owns:  *ret_actor is an owned actor document; *ret_created (may be NULL) is false when it was there already.
+ * Fails: TROUPE_E_UNKNOWN_BEHAVIOR, TROUPE_E_NAME_TAKEN, TROUPE_E_SCHEMA, TROUPE_E_START_FAILED */
+TROUPE_MUST_USE int troupe_client_spawn(troupe_client *client, const troupe_client_spawn_spec *spec,
+                                        struct json_t **ret_actor, bool *ret_created, troupe_client_problem *problem);
+
+/* Send a message and await its reply.
+ *
+ * Owns:  *ret_reply is owned; release it with troupe_client_reply_fini.
+ * Fails: TROUPE_E_BAD_REFERENCE, TROUPE_E_NOT_FOUND, TROUPE_E_GONE, TROUPE_E_FULL, TROUPE_E_UNKNOWN_TYPE,
+ *        TROUPE_E_NO_REPLY, TROUPE_E_APP (problem->code is "app.<code>") */
+TROUPE_MUST_USE int troupe_client_call(troupe_client *client, const troupe_client_message *message,
+                                       troupe_client_reply *ret_reply, troupe_client_problem *problem);
+
+/* Send a message without awaiting a reply; 0 means that the mailbox has it. Fails: as troupe_client_call. */
+TROUPE_MUST_USE int troupe_client_cast(troupe_client *client, const troupe_client_message *message,
+                                       troupe_client_problem *problem);
+
+/* Get the document of one actor.
+ *
+ * Owns:  *ret_actor is owned.
+ * Fails: TROUPE_E_BAD_REFERENCE, TROUPE_E_NOT_FOUND, TROUPE_E_GONE */
+TROUPE_MUST_USE int troupe_client_info(troupe_client *client, const char *ref, struct json_t **ret_actor,
+                                       troupe_client_problem *problem);
+
+/* Get one page of actors: {"items":[...],"next":cursor or null}. A page may be short or empty while next is there.
+ *
+ * Owns:  *ret_page is owned. */
+TROUPE_MUST_USE int troupe_client_list(troupe_client *client, const troupe_client_filter *filter,
+                                       struct json_t **ret_page, troupe_client_problem *problem);
+
+/* End an actor. mode is "stop", "drain" or "kill"; NULL means stop; reason may be NULL; timeout_ms 0: the node's.
+ * *ret_ended is false when the actor is still ending after the timeout.
+ *
+ * Fails: TROUPE_E_BAD_REFERENCE, TROUPE_E_NOT_FOUND, TROUPE_E_GONE */
+TROUPE_MUST_USE int troupe_client_stop(troupe_client *client, const char *ref, const char *mode, const char *reason,
+                                       uint32_t timeout_ms, bool *ret_ended, troupe_client_problem *problem);
+
+/* Look up who holds a name (without the @): {"name":..,"ref":..,"node":..}.
+ *
+ * Owns:  *ret_entry is owned.
+ * Fails: TROUPE_E_NOT_FOUND */
+TROUPE_MUST_USE int troupe_client_name(troupe_client *client, const char *name, struct json_t **ret_entry,
+                                       troupe_client_problem *problem);
+
+/* Get one page of names; only limit and cursor of the filter count. Owns: *ret_page is owned. */
+TROUPE_MUST_USE int troupe_client_names(troupe_client *client, const troupe_client_filter *filter,
+                                        struct json_t **ret_page, troupe_client_problem *problem);
+
+/* GET any path of the node, such as /v1/node, and take the answer as it came.
+ *
+ * Owns:  *ret_reply is owned; release it with troupe_client_reply_fini. */
+TROUPE_MUST_USE int troupe_client_get(troupe_client *client, const char *path, troupe_client_reply *ret_reply,
+                                      troupe_client_problem *problem);
+
+/* GET a path whose answer is a JSON object. Owns: *ret_document is owned. */
+TROUPE_MUST_USE int troupe_client_get_document(troupe_client *client, const char *path, struct json_t **ret_document,
+                                               troupe_client_problem *problem);
+
+/* Release what a reply owns and zero it; a zeroed reply is legal. */
+void troupe_client_reply_fini(troupe_client_reply *reply);
+
+/* Find the nodes that this user runs on this machine by the ports files they write at start, in
+ * $XDG_RUNTIME_DIR/troupe, or where that is not to be had in /tmp/troupe-<uid>. Files of dead processes and of other
+ * users, and a directory that others could write in, are passed over. Asks no node.
+ *
+ * *ret_dir (may be NULL) is that directory. Lives: until the next call in this thread.
+ * Fails: TROUPE_E_LIMIT  more than entries_max nodes live here */
+TROUPE_MUST_USE int troupe_client_nodes_find(troupe_client_node_entry *entries, size_t entries_max, size_t *ret_count,
+                                             const char **ret_dir);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Requests: what goes over HTTP for each thing a client can ask, as a value. Nothing here sends. Arguments that could
+ * not be sent truthfully (a bad reference, a name with a NUL or a control character) are refused here, by field.
+ *
+ * Thread: any. */
+#ifndef TROUPE_CLIENT_REQUEST_H
+#define TROUPE_CLIENT_REQUEST_H
+
+#include <troupe/client.h>
+
+struct http_request {
+    const char *method;       /* literal */
+    char *target;             /* owned: path and query, percent-encoded, begins with / */
+    const char *content_type; /* borrowed; NULL: no body */
+    const void *body;         /* borrowed, or owned_body */
+    size_t body_len;
+    char *owned_body;    /* owned; NULL when the body is the caller's */
+    uint32_t timeout_ms; /* for the whole exchange; 0: the client's */
+};
+
+/* Each makes *ret_request, which is owned (troupe__request_fini), or fails with TROUPE_E_INVALID,
+ * TROUPE_E_BAD_REFERENCE or TROUPE_E_NO_MEMORY and a problem that names the field. */
+TROUPE_MUST_USE int troupe__request_spawn(const troupe_client_spawn_spec *spec, struct http_request *ret_request,
+                                          troupe_client_problem *problem);
+TROUPE_MUST_USE int troupe__request_send(const char *verb, const troupe_client_message *message,
+                                         struct http_request *ret_request, troupe_client_problem *problem);
+TROUPE_MUST_USE int troupe__request_info(const char *ref, struct http_request *ret_request,
+                                         troupe_client_problem *problem);
+TROUPE_MUST_USE int troupe__request_list(const char *path, const troupe_client_filter *filter,
+                                         struct http_request *ret_request, troupe_client_problem *problem);
+TROUPE_MUST_USE int troupe__request_stop(const char *ref, const char *mode, const char *reason, uint32_t timeout_ms,
+                                         struct http_request *ret_request, troupe_client_problem *problem);
+TROUPE_MUST_USE int troupe__request_name(const char *name, struct http_request *ret_request,
+                                         troupe_client_problem *problem);
+TROUPE_MUST_USE int troupe__request_get(const char *path, struct http_request *ret_request,
+                                        troupe_client_problem *problem);
+
+void troupe__request_fini(struct http_request *request);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/guard.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { LENGTH_DIGITS_MAX = 18 };
+
+static bool is(troupe_view name, const char *word, size_t len)
+{
+    return name.len == len && strncasecmp(name.ptr, word, len) == 0;
+}
+
+static enum head_reason take_length(struct guard *guard, troupe_view value)
+{
+    if (guard->has_length || value.len == 0 || value.len > LENGTH_DIGITS_MAX)
+        return HEAD_LENGTH;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] < '0' || value.ptr[i] > '9')
+            return HEAD_LENGTH;
+        guard->length = guard->length * 10 + (uint64_t)(value.ptr[i] - '0');
+    }
+    guard->has_length = true;
+    return guard->has_coding ? HEAD_LENGTH_AND_CODING : HEAD_FINE;
+}
+
+static enum head_reason take_coding(struct guard *guard, troupe_view value)
+{
+    if (guard->has_coding || !is(value, "chunked", 7))
+        return HEAD_CODING;
+    guard->has_coding = true;
+    return guard->has_length ? HEAD_LENGTH_AND_CODING : HEAD_FINE;
+}
+
+/* gzip in a list, unless it is there with q=0 */
+static bool accepts_gzip(troupe_view value)
+{
+    for (size_t at = 0; at + 4 <= value.len; at++) {
+        if (strncasecmp(value.ptr + at, "gzip", 4) == 0)
+            return at + 8 > value.len || strncmp(value.ptr + at + 4, ";q=0", 4) != 0 ||
+                   (at + 8 < value.len && value.ptr[at + 8] == '.');
+    }
+    return false;
+}
+
+static enum head_reason take(struct guard *guard, troupe_view name, troupe_view value)
+{
+    switch (name.len) {
+    case 4:
+        if (!is(name, "Host", 4))
+            break;
+        if (guard->host.ptr != NULL)
+            return HEAD_HOST;
+        guard->host = value;
+        break;
+    case 6:
+        if (is(name, "Origin", 6)) {
+            if (guard->has_origin)
+                return HEAD_FIELD_NAME;
+            guard->has_origin = true;
+            guard->origin = value;
+        } else if (is(name, "Expect", 6)) {
+            guard->expects_continue = true;
+        }
+        break;
+    case 12:
+        if (is(name, "Content-Type", 12))
+            guard->content_type = value.ptr;
+        break;
+    case 13:
+        if (is(name, "If-None-Match", 13))
+            guard->if_none_match = value;
+        break;
+    case 14:
+        return is(name, "Content-Length", 14) ? take_length(guard, value) : HEAD_FINE;
+    case 15:
+        if (is(name, "Accept-Encoding", 15))
+            guard->accepts_gzip = accepts_gzip(value);
+        break;
+    case 17:
+        return is(name, "Transfer-Encoding", 17) ? take_coding(guard, value) : HEAD_FINE;
+    case 29:
+        if (is(name, "Access-Control-Request-Method", 29))
+            guard->is_preflight = true;
+        break;
+    default:
+        break;
+    }
+    return HEAD_FINE;
+}
+
+static enum head_reason check_bytes(troupe_view name, troupe_view value)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (!head_is_token_char(name.ptr[i]))
+            return name.ptr[i] == ' ' || name.ptr[i] == '\t' ? HEAD_SPACE : HEAD_FIELD_NAME;
+    }
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return c == '\r' ? HEAD_BARE_CR : HEAD_CONTROL;
+    }
+    return name.len == 0 ? HEAD_FIELD_NAME : HEAD_FINE;
+}
+
+void guard_field(struct guard *guard, troupe_view name, troupe_view value)
+{
+    if (guard->reason != HEAD_FINE)
+        return;
+    if (++guard->fields > HEAD_FIELDS_MAX) {
+        guard->reason = HEAD_TOO_LARGE;
+        return;
+    }
+    guard->reason = check_bytes(name, value);
+    if (guard->reason == HEAD_FINE)
+        guard->reason = take(guard, name, value);
+}
+
+enum head_reason guard_end(const struct guard *guard, bool is_http_1_0)
+{
+    if (guard->reason != HEAD_FINE)
+        return guard->reason;
+    if (guard->host.ptr == NULL || guard->host.len == 0)
+        return HEAD_HOST;
+    return is_http_1_0 && guard->has_coding ? HEAD_CODING : HEAD_FINE;
+}

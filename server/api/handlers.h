@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The handlers that the route table names, one resource, one file. Each answers its request once, now or later.
+ *
+ * Thread: the request's. */
+#ifndef TROUPE_SERVER_HANDLERS_H
+#define TROUPE_SERVER_HANDLERS_H
+
+#include "api/api.h"
+
+void actors_spawn(struct api_request *req);
+void actors_list(struct api_request *req);
+void actors_get(struct api_request *req);
+void actors_stop(struct api_request *req);
+
+void calls_cast(struct api_request *req);
+void calls_call(struct api_request *req);
+void calls_read(struct api_request *req);
+
+void names_list(struct api_request *req);
+void names_get(struct api_request *req);
+
+void behaviors_list(struct api_request *req);
+void behaviors_get(struct api_request *req);
+
+void node_get(struct api_request *req);
+void node_version(struct api_request *req);
+
+void health_live(struct api_request *req);
+void health_ready(struct api_request *req);
+void health_report(struct api_request *req);
+
+void metrics_get(struct api_request *req);
+void openapi_get(struct api_request *req);
+void ws_upgrade(struct api_request *req);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * /metrics: the Prometheus text format, version 0.0.4. One row of the table is one metric without labels. */
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "api/handlers.h"
+#include "api/head_check.h"
+#include "api/health.h"
+#include "api/reply.h"
+
+enum kind { GAUGE, COUNTER };
+
+struct metric {
+    const char *name;
+    enum kind kind;
+    const char *help;
+    size_t offset;               /* of the uint64_t in troupe_stats or struct api_traffic */
+};
+
+#define STAT(field) offsetof(troupe_stats, field)
+#define TRAFFIC(field) offsetof(struct api_traffic, field)
+
+static const struct metric core_metrics[] = {
+    {"troupe_actors", GAUGE, "Actors that are alive.", STAT(actors)},
+    {"troupe_names", GAUGE, "Names that are taken.", STAT(names)},
+    {"troupe_memory_bytes", GAUGE, "Memory of messages, actors and their state.", STAT(memory_bytes)},
+    {"troupe_actors_spawned_total", COUNTER, "Actors that were spawned.", STAT(spawned)},
+    {"troupe_actors_ended_total", COUNTER, "Actors that ended.", STAT(ended)},
+    {"troupe_actors_failed_total", COUNTER, "Actors that ended because a function of theirs failed.", STAT(failed)},
+    {"troupe_actors_killed_total", COUNTER, "Actors that were killed.", STAT(killed)},
+    {"troupe_actors_restarted_total", COUNTER, "Restarts by supervisors.", STAT(restarts)},
+    {"troupe_turns_total", COUNTER, "Turns that workers ran.", STAT(turns)},
+    {"troupe_turns_long_total", COUNTER, "Turns that lasted over 100 microseconds.", STAT(turns_long)},
+    {"troupe_turns_inline_total", COUNTER, "Turns run by the thread that brought the message.", STAT(turns_inline)},
+    {"troupe_messages_total", COUNTER, "Messages that actors handled.", STAT(messages)},
+    {"troupe_calls_total", COUNTER, "Calls that were made.", STAT(calls)},
+    {"troupe_steals_total", COUNTER, "Actors taken over from another worker.", STAT(steals)},
+    {"troupe_dead_letters_total", COUNTER, "Messages that nobody took.", STAT(dead_letters)},
+    {"troupe_dead_letters_full_total", COUNTER, "Messages refused by a full mailbox.", STAT(dead_full)},
+    {"troupe_dead_letters_gone_total", COUNTER, "Messages to actors that had ended.", STAT(dead_gone)},
+    {"troupe_dead_letters_shed_total", COUNTER, "Messages shed from a full mailbox.", STAT(dead_shed)},
+    {"troupe_call_timeouts_total", COUNTER, "Calls whose deadline passed.", STAT(timeouts)},
+};
+
+static const struct metric traffic_metrics[] = {
+    {"troupe_http_connections", GAUGE, "Connections that are open.", TRAFFIC(connections)},
+    {"troupe_http_requests_waiting", GAUGE, "Requests whose answer is not there yet.", TRAFFIC(waiting)},
+    {"troupe_http_heads_waiting", GAUGE, "Connections whose first head is not whole.", TRAFFIC(heads_waiting)},
+    {"troupe_http_connections_opened_total", COUNTER, "Connections handed to workers.", TRAFFIC(connections_opened)},
+    {"troupe_http_connections_refused_total", COUNTER, "Connections refused because there were too many.",
+     TRAFFIC(connections_refused)},
+    {"troupe_http_connections_swept_total", COUNTER, "Connections closed because a request did not get on.",
+     TRAFFIC(connections_swept)},
+    {"troupe_http_heads_timed_out_total", COUNTER, "First heads that were not whole in time.",
+     TRAFFIC(heads_timed_out)},
+};
+
+static void add_head(struct text *text, const char *name, enum kind kind, const char *help)
+{
+    text_printf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind == GAUGE ? "gauge" : "counter");
+}
+
+static void add_value(struct text *text, const char *name, enum kind kind, const char *help, uint64_t value)
+{
+    add_head(text, name, kind, help);
+    text_printf(text, "%s %llu\n", name, (unsigned long long)value);
+}
+
+static void add_table(struct text *text, const struct metric *metrics, size_t count, const void *figures)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t *value = (const uint64_t *)(const void *)((const char *)figures + metrics[i].offset);
+        add_value(text, metrics[i].name, metrics[i].kind, metrics[i].help, *value);
+    }
+}
+
+static uint64_t resident_bytes(void)
+{
+    unsigned long size = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%lu %lu", &size, &resident) != 2)
+        resident = 0;
+    fclose(file);
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void add_process(struct text *text)
+{
+    struct rusage usage;
+    add_value(text, "troupe_process_resident_memory_bytes", GAUGE, "Resident memory of the node.", resident_bytes());
+    if (getrusage(RUSAGE_SELF, &usage) != 0)
+        return;
+    double seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    add_head(text, "troupe_process_cpu_seconds_total", COUNTER, "Processor time of the node.");
+    text_printf(text, "troupe_process_cpu_seconds_total %.6f\n", seconds);
+}
+
+static void add_labelled(struct text *text, const struct api_traffic *traffic)
+{
+    add_head(text, "troupe_http_requests_total", COUNTER, "Requests that were answered, by class of status.");
+    for (unsigned i = 2; i <= 5; i++)
+        text_printf(text, "troupe_http_requests_total{class=\"%uxx\"} %llu\n", i,
+                    (unsigned long long)traffic->requests[i]);
+    add_head(text, "troupe_http_heads_refused_total", COUNTER, "Request heads that were refused, by reason.");
+    for (unsigned i = 1; i < HEAD_REASONS; i++)
+        text_printf(text, "troupe_http_heads_refused_total{reason=\"%s\"} %llu\n",
+                    head_reason_word((enum head_reason)i), (unsigned long long)traffic->heads_refused[i]);
+}
+
+void metrics_get(struct api_request *req)
+{
+    const struct api_env *env = req->env;
+    struct text text = {0};
+    troupe_stats stats;
+    struct api_traffic traffic = {0};
+    struct api_problem problem;
+    troupe_system_stats(env->system, &stats);
+    env->traffic(env->traffic_user, &traffic);
+    add_head(&text, "troupe_build_info", GAUGE, "The version that runs; always 1.");
+    text_printf(&text, "troupe_build_info{version=\"%s\",node=\"%s\"} 1\n", env->version, env->node);
+    add_value(&text, "troupe_ready", GAUGE, "1 when the node takes work.", health_judge(env, &problem) ? 1 : 0);
+    add_head(&text, "troupe_uptime_seconds", GAUGE, "Time since the node started.");
+    text_printf(&text, "troupe_uptime_seconds %.3f\n", (double)(req->now_ms - env->started_mono_ms) / 1e3);
+    add_value(&text, "troupe_workers", GAUGE, "Workers.", troupe_system_workers(env->system));
+    add_value(&text, "troupe_workers_stuck", GAUGE, "Workers in a turn that lasts over 10 seconds.",
+              atomic_load_explicit(&env->health->stuck, memory_order_relaxed));
+    add_value(&text, "troupe_memory_max_bytes", GAUGE, "The budget of troupe_memory_bytes.", env->memory_max);
+    add_table(&text, core_metrics, sizeof core_metrics / sizeof core_metrics[0], &stats);
+    add_table(&text, traffic_metrics, sizeof traffic_metrics / sizeof traffic_metrics[0], &traffic);
+    add_labelled(&text, &traffic);
+    add_process(&text);
+    size_t len;
+    char *body = text_take(&text, &len);
+    if (body == NULL)
+        api_refuse(req, TROUPE_E_NO_MEMORY, NULL, "there was no memory for the answer; try again later");
+    else
+        api_reply(req, 200, "text/plain; version=0.0.4; charset=utf-8", body, len, API_MALLOCED, NULL, 0);
+}

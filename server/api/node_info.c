@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * /v1/node and /version: which node this is, where it is reached, and how it fares. */
+#include <unistd.h>
+
+#include "api/handlers.h"
+#include "api/health.h"
+#include "api/reply.h"
+#include "base/clock.h"
+
+static json_t *stats_doc(const struct api_env *env)
+{
+    troupe_stats s;
+    troupe_system_stats(env->system, &s);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+                     "actors", (json_int_t)s.actors, "names", (json_int_t)s.names,
+                     "memory_bytes", (json_int_t)s.memory_bytes, "spawned", (json_int_t)s.spawned,
+                     "ended", (json_int_t)s.ended, "failed", (json_int_t)s.failed, "killed", (json_int_t)s.killed,
+                     "restarts", (json_int_t)s.restarts, "turns", (json_int_t)s.turns,
+                     "messages", (json_int_t)s.messages, "calls", (json_int_t)s.calls,
+                     "dead_letters", (json_int_t)s.dead_letters, "timeouts", (json_int_t)s.timeouts);
+}
+
+static json_t *behaviors_doc(const struct api_env *env)
+{
+    const troupe_behavior *behavior;
+    json_t *list = json_array();
+    for (uint32_t i = 0; list != NULL && (behavior = troupe_system_behavior_at(env->system, i)) != NULL; i++) {
+        json_t *item = json_pack("{s:s, s:s}", "name", behavior->name, "version", behavior->version);
+        if (json_array_append_new(list, item) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+void node_get(struct api_request *req)
+{
+    const struct api_env *env = req->env;
+    char started_at[CLOCK_TEXT_BYTES];
+    clock_format(env->started_wall_ms, started_at);
+    json_t *endpoint = json_pack("{s:s, s:s, s:s, s:i}", "purpose", "api", "scheme", "http", "host", env->host,
+                                 "port", (int)env->port);
+    json_t *limits = json_pack("{s:I, s:I, s:I, s:I}", "body_bytes_max", (json_int_t)env->body_max,
+                               "connections_max", (json_int_t)env->connections_max,
+                               "memory_bytes_max", (json_int_t)env->memory_max,
+                               "call_timeout_ms_max", (json_int_t)TROUPE_CALL_TIMEOUT_MS_MAX);
+    json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:I, s:[o], s:o, s:o, s:o}",
+                            "node", env->node, "cluster", env->cluster, "version", env->version, "api", env->url,
+                            "pid", (int)getpid(), "state", health_phase_word(env),
+                            "workers", (int)troupe_system_workers(env->system), "started_at", started_at,
+                            "uptime_ms", (json_int_t)(req->now_ms - env->started_mono_ms), "endpoints", endpoint,
+                            "behaviors", behaviors_doc(env), "limits", limits, "stats", stats_doc(env));
+    api_reply_json(req, 200, doc, NULL, 0);
+}
+
+void node_version(struct api_request *req)
+{
+    api_reply_json(req, 200, json_pack("{s:s, s:s, s:s}", "name", "trouped", "version", req->env->version,
+                                       "api", "v1"), NULL, 0);
+}
+
+void ws_upgrade(struct api_request *req)
+{
+    api_refuse(req, TROUPE_E_UPGRADE, NULL, "WebSocket sessions are not served by this version; use the REST routes");
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/reply.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PROBLEM_BYTES = 6144, RETRY_AFTER_MS = 1000 };
+
+static const char problem_type[] = "application/problem+json";
+
+void api_reply(struct api_request *req, unsigned status, const char *content_type, const void *body, size_t len,
+               enum api_body owner, const struct api_header *headers, unsigned headers_count)
+{
+    struct api_response response = {
+        .status = status, .content_type = content_type, .body = body, .len = len, .owner = owner,
+        .headers = headers, .headers_count = headers_count,
+    };
+    req->is_answered = true;
+    req->transport->send(req, &response);
+}
+
+void api_reply_empty(struct api_request *req, unsigned status, const struct api_header *headers,
+                     unsigned headers_count)
+{
+    api_reply(req, status, NULL, "", 0, API_STATIC, headers, headers_count);
+}
+
+void api_reply_json(struct api_request *req, unsigned status, json_t *document, const struct api_header *headers,
+                    unsigned headers_count)
+{
+    char *text = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
+    json_decref(document);
+    if (text == NULL) {
+        api_refuse(req, TROUPE_E_NO_MEMORY, NULL, "there was no memory for the answer; try again later");
+        return;
+    }
+    api_reply(req, status, "application/json", text, strlen(text), API_MALLOCED, headers, headers_count);
+}
+
+unsigned api_retry_after(int error)
+{
+    const troupe_error_info *info = troupe_error_lookup(error);
+    bool is_busy = info->http_status == 429 || info->http_status == 503;
+    return is_busy ? RETRY_AFTER_MS / 1000 : 0;
+}
+
+static void add_member(struct text *document, const char *key, troupe_view value)
+{
+    text_printf(document, ",\"%s\":", key);
+    text_add_json(document, value);
+}
+
+unsigned api_problem_write(const struct api_problem *problem, struct text *document)
+{
+    const troupe_error_info *info = troupe_error_lookup(problem->error);
+    bool is_app = problem->error == TROUPE_E_APP;
+    unsigned status = is_app && problem->app_status != 0 ? problem->app_status : (unsigned)info->http_status;
+    char code_text[128];
+    struct text code;
+    text_init_fixed(&code, code_text, sizeof code_text);
+    text_add_str(&code, info->code);
+    if (is_app) {
+        text_add_str(&code, ".");
+        text_add_view(&code, problem->app_code);
+    }
+    text_printf(document, "{\"type\":\"urn:troupe:error:%s\",\"title\":\"%s\",\"status\":%u", code_text, info->text,
+                status);
+    add_member(document, "detail", problem->detail.len > 0 ? problem->detail : troupe_view_of(info->text));
+    text_printf(document, ",\"code\":\"%s\",\"retry\":\"%s\",\"outcome\":\"%s\"", code_text,
+                troupe_retry_word(info->retry), troupe_outcome_word(info->outcome));
+    if (api_retry_after(problem->error) > 0)
+        text_printf(document, ",\"retry_after_ms\":%u", (unsigned)RETRY_AFTER_MS);
+    if (problem->field != NULL)
+        add_member(document, "field", troupe_view_of(problem->field));
+    if (troupe_ref_is_actor(problem->actor)) {
+        char ref[TROUPE_REF_TEXT_MAX];
+        troupe_ref_format(problem->actor, ref);
+        add_member(document, "actor", troupe_view_of(ref));
+    }
+    if (problem->is_batch)
+        text_printf(document, ",\"accepted\":%lld", (long long)problem->accepted);
+    text_add_str(document, "}");
+    return status;
+}
+
+void api_reply_problem(struct api_request *req, const struct api_problem *problem)
+{
+    char buf[PROBLEM_BYTES];
+    struct text document;
+    text_init_fixed(&document, buf, sizeof buf);
+    unsigned status = api_problem_write(problem, &document);
+    if (document.failed) {
+        struct api_problem short_problem = *problem;
+        short_problem.detail = (troupe_view){0};
+        short_problem.field = NULL;
+        text_init_fixed(&document, buf, sizeof buf);
+        status = api_problem_write(&short_problem, &document);
+    }
+    struct api_header headers[2];
+    unsigned count = 0;
+    char seconds[16];
+    if (problem->allow != NULL)
+        headers[count++] = (struct api_header){"Allow", problem->allow};
+    if (api_retry_after(problem->error) > 0) {
+        snprintf(seconds, sizeof seconds, "%u", api_retry_after(problem->error));
+        headers[count++] = (struct api_header){"Retry-After", seconds};
+    }
+    struct api_response response = {
+        .status = status, .content_type = problem_type, .body = buf, .len = document.len, .owner = API_COPY,
+        .headers = headers, .headers_count = count, .close = problem->close,
+    };
+    req->is_answered = true;
+    req->transport->send(req, &response);
+}
+
+void api_refuse(struct api_request *req, int error, const char *field, const char *format, ...)
+{
+    char detail[512];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(detail, sizeof detail, format, args);
+    va_end(args);
+    if (len < 0)
+        len = 0;
+    struct api_problem problem = {
+        .error = error, .field = field,
+        .detail = {detail, (size_t)len < sizeof detail ? (size_t)len : sizeof detail - 1},
+    };
+    api_reply_problem(req, &problem);
+}
+
+void api_reply_answer(struct api_request *req, const troupe_answer *answer, troupe_ref actor)
+{
+    struct api_problem problem = {
+        .error = answer->error, .detail = answer->detail, .actor = actor,
+        .app_status = answer->app_status, .app_code = answer->app_code,
+    };
+    api_reply_problem(req, &problem);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The schemas of the documents that the API reads and writes; the rows of the route table name them. */
+#include "api/openapi.h"
+
+#define UINT "{\"type\":\"integer\",\"minimum\":0}"
+#define TEXT "{\"type\":\"string\"}"
+#define TEXT_OR_NULL "{\"type\":[\"string\",\"null\"]}"
+#define BOOLEAN "{\"type\":\"boolean\"}"
+#define TIME "{\"type\":\"string\",\"format\":\"date-time\"}"
+#define REF "{\"$ref\":\"#/components/schemas/Ref\"}"
+#define REFS "{\"type\":\"array\",\"items\":" REF "}"
+#define ITEMS(name) "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/" name "\"}}"
+
+#define PAGE(name) \
+    "{\"type\":\"object\",\"required\":[\"items\",\"next\"],\"properties\":{" \
+    "\"items\":" ITEMS(name) ",\"next\":" TEXT_OR_NULL "}}"
+
+const char openapi_schemas[] =
+    "{"
+    "\"Ref\":{\"type\":\"string\",\"description\":\"The id of an actor.\",\"examples\":[\"n.4tq8v1m02x7kc.3f.1\"]},"
+
+    "\"Spawn\":{\"type\":\"object\",\"required\":[\"behavior\"],\"additionalProperties\":false,\"properties\":{"
+    "\"behavior\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":64},"
+    "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255},"
+    "\"if_exists\":{\"type\":\"string\",\"enum\":[\"error\",\"return\"],\"default\":\"error\"},"
+    "\"args\":{\"description\":\"Any JSON, for the behavior.\"},"
+    "\"mailbox\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
+    "\"messages\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":250000},"
+    "\"bytes\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":4294967295},"
+    "\"policy\":{\"type\":\"string\",\"enum\":[\"refuse\",\"drop_oldest\",\"drop_newest\"]}}},"
+    "\"restart\":{\"type\":\"string\",\"enum\":[\"temporary\",\"transient\",\"permanent\"],\"default\":\"temporary\"},"
+    "\"start_timeout_ms\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":600000}},"
+    "\"examples\":[{\"behavior\":\"counter\",\"name\":\"hits\"}]},"
+
+    "\"Mailbox\":{\"type\":\"object\",\"properties\":{\"depth\":" UINT ",\"bytes\":" UINT ",\"messages_max\":" UINT
+    ",\"bytes_max\":" UINT ",\"policy\":{\"type\":\"string\",\"enum\":[\"refuse\",\"drop_oldest\",\"drop_newest\"]}}},"
+
+    "\"Actor\":{\"type\":\"object\",\"required\":[\"ref\",\"state\"],\"properties\":{"
+    "\"ref\":" REF ",\"name\":" TEXT_OR_NULL ",\"behavior\":" TEXT ",\"version\":" TEXT ",\"host\":" TEXT
+    ",\"node\":" TEXT ",\"state\":{\"type\":\"string\",\"enum\":[\"starting\",\"running\",\"draining\",\"stopping\","
+    "\"stopped\"]},\"mailbox\":{\"$ref\":\"#/components/schemas/Mailbox\"},\"processed\":" UINT ",\"uptime_ms\":" UINT
+    ",\"started_at\":" TIME ",\"parent\":{\"type\":[\"string\",\"null\"]},\"links\":" REFS ",\"links_count\":" UINT
+    ",\"children\":" REFS ",\"children_count\":" UINT ",\"monitors\":" UINT ",\"monitored_by\":" UINT ",\"timers\":" UINT
+    ",\"open_calls\":" UINT ",\"kept_calls\":" UINT ",\"restarts\":" UINT ",\"memory_bytes\":" UINT "},"
+    "\"description\":\"Items of lists, and actors in a long turn, have the members up to started_at only.\"},"
+    "\"ActorPage\":" PAGE("Actor") ","
+
+    "\"Accepted\":{\"type\":\"object\",\"required\":[\"accepted\"],\"properties\":{\"accepted\":" UINT "}},"
+
+    "\"Name\":{\"type\":\"object\",\"required\":[\"name\",\"ref\"],\"properties\":{\"name\":" TEXT ",\"ref\":" REF "}},"
+    "\"NamePage\":" PAGE("Name") ","
+
+    "\"MessageType\":{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{\"name\":" TEXT ",\"summary\":" TEXT_OR_NULL
+    ",\"read_only\":" BOOLEAN ",\"idempotent\":" BOOLEAN ",\"cast\":" BOOLEAN
+    ",\"body_schema\":{\"type\":[\"object\",\"boolean\",\"null\"]},"
+    "\"reply_schema\":{\"type\":[\"object\",\"boolean\",\"null\"]}}},"
+    "\"Behavior\":{\"type\":\"object\",\"required\":[\"name\",\"version\",\"types\"],\"properties\":{\"name\":" TEXT
+    ",\"version\":" TEXT ",\"summary\":" TEXT_OR_NULL ",\"any_type\":" BOOLEAN ",\"types\":" ITEMS("MessageType") "}},"
+    "\"BehaviorPage\":" PAGE("Behavior") ","
+
+    "\"Endpoint\":{\"type\":\"object\",\"properties\":{\"purpose\":" TEXT ",\"scheme\":" TEXT ",\"host\":" TEXT
+    ",\"port\":" UINT "}},"
+    "\"Node\":{\"type\":\"object\",\"required\":[\"node\",\"cluster\",\"version\",\"api\"],\"properties\":{\"node\":" TEXT
+    ",\"cluster\":" TEXT ",\"version\":" TEXT ",\"api\":" TEXT ",\"pid\":" UINT
+    ",\"state\":{\"type\":\"string\",\"enum\":[\"starting\",\"up\",\"draining\",\"stopping\"]},\"workers\":" UINT
+    ",\"started_at\":" TIME ",\"uptime_ms\":" UINT ",\"endpoints\":" ITEMS("Endpoint") ",\"behaviors\":{\"type\":\"array\","
+    "\"items\":{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"version\":" TEXT "}}},"
+    "\"limits\":{\"type\":\"object\",\"additionalProperties\":" UINT "},"
+    "\"stats\":{\"type\":\"object\",\"additionalProperties\":" UINT "}}},"
+
+    "\"Version\":{\"type\":\"object\",\"required\":[\"name\",\"version\",\"api\"],\"properties\":{\"name\":" TEXT
+    ",\"version\":" TEXT ",\"api\":" TEXT "}},"
+    "\"Status\":{\"type\":\"object\",\"required\":[\"status\"],\"properties\":{\"status\":" TEXT "}},"
+    "\"Health\":{\"type\":\"object\",\"required\":[\"status\",\"phase\"],\"properties\":{\"status\":" TEXT ",\"phase\":" TEXT
+    ",\"stuck_workers\":" UINT ",\"overloaded\":" BOOLEAN ",\"memory_bytes\":" UINT ",\"memory_max_bytes\":" UINT
+    ",\"actors\":" UINT ",\"uptime_ms\":" UINT "}},"
+
+    "\"Problem\":{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\",\"detail\",\"code\",\"retry\","
+    "\"outcome\"],\"properties\":{"
+    "\"type\":{\"type\":\"string\",\"format\":\"uri\",\"examples\":[\"urn:troupe:error:not_found\"]},"
+    "\"title\":" TEXT ",\"status\":{\"type\":\"integer\",\"minimum\":400,\"maximum\":599},\"detail\":" TEXT
+    ",\"code\":{\"type\":\"string\",\"description\":\"What programs compare. Codes of applications begin with app.\"},"
+    "\"retry\":{\"type\":\"string\",\"enum\":[\"no\",\"if_idempotent\",\"yes\"]},"
+    "\"outcome\":{\"type\":\"string\",\"enum\":[\"not_done\",\"unknown\"],"
+    "\"description\":\"not_done: nothing happened. unknown: it may have happened.\"},"
+    "\"retry_after_ms\":" UINT ",\"field\":{\"type\":\"string\",\"description\":\"The field or parameter at fault.\"},"
+    "\"actor\":" REF ",\"accepted\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"Of a batch: how many were "
+    "taken before this.\"}}}"
+    "}";

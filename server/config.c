@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <argp.h>
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <troupe/limits.h>
+
+#include "api/origin.h"
+#include "base/units.h"
+
+enum { CHOICES_MAX = 4, FLAG_BYTES_MAX = 32 };
+
+#define HOST_CHARS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_[]:"
+#define HOUR_MS (3600ull * 1000)
+
+/* How a setting is written. Those after FLAG take no value and have no environment variable. */
+enum kind { ADDRESS = 1, ADVERTISE, NUMBER, DURATION, SIZE, MEMORY, PATH, HOSTS, ORIGINS, CHOICE, FLAG, ACTION };
+
+struct setting {
+    const char *flag;
+    const char *arg;             /* the word for the value in --help */
+    const char *help;
+    enum kind kind;
+    size_t offset;               /* in struct config */
+    uint64_t min, max;
+    const char *choices[CHOICES_MAX + 1];
+};
+
+#define AT(member) offsetof(struct config, member)
+
+static const struct setting settings[] = {
+    {"listen-api", "ADDR:PORT", "where to serve the API; port 0 takes a free one (127.0.0.1:0)", ADDRESS,
+     AT(listen_host), 0, 0, {NULL}},
+    {"workers", "N", "threads that run actors (one per core)", NUMBER, AT(workers), 1, TROUPE_WORKERS_MAX, {NULL}},
+    {"announce", "FORM", "how to tell on standard output that the node is ready: human or json (human)", CHOICE,
+     AT(announce_json), 0, 0, {"human", "json", NULL}},
+    {"ports-file", "FILE", "where to write the real ports ($XDG_RUNTIME_DIR/troupe/PID.ports.json)", PATH,
+     AT(ports_file), 0, 0, {NULL}},
+    {"data-dir", "DIR", "a directory for what lasts; made if missing, locked while the node runs (none)", PATH,
+     AT(data_dir), 0, 0, {NULL}},
+    {"memory-max", "SIZE|PCT", "memory for messages, actors and their state (75%)", MEMORY, AT(memory_max), 1, 0,
+     {NULL}},
+    {"connections-max", "N", "connections at once (65536)", NUMBER, AT(connections_max), 1, 1000000, {NULL}},
+    {"body-max", "SIZE", "the largest body of a request (1M)", SIZE, AT(body_max), 1, TROUPE_BODY_BYTES_MAX, {NULL}},
+    {"head-timeout", "TIME", "how long a request head may take (10s)", DURATION, AT(head_timeout_ms), 10, HOUR_MS,
+     {NULL}},
+    {"idle-timeout", "TIME", "how long a connection may be silent (60s)", DURATION, AT(idle_timeout_ms), 1000, HOUR_MS,
+     {NULL}},
+    {"allow-host", "HOST", "a name that the Host header may have; may be given again", HOSTS, AT(allow_hosts), 0, 0,
+     {NULL}},
+    {"allow-origin", "ORIGIN", "pages of this origin may use the API; may be given again", ORIGINS, AT(allow_origins),
+     0, 0, {NULL}},
+    {"advertise", "HOST[:PORT]", "the address to tell others (as bound)", ADVERTISE, AT(advertise_host), 0, 0, {NULL}},
+    {"stuck-turn-max", "TIME", "end the node, with status 70, when a turn lasts longer (60s)", DURATION,
+     AT(stuck_turn_max_ms), 1000, 24 * HOUR_MS, {NULL}},
+    {"drain-timeout", "TIME", "how long SIGTERM waits for the actors (10s)", DURATION, AT(drain_timeout_ms), 1,
+     HOUR_MS, {NULL}},
+    {"log", "FORM", "the form of the log on standard error: human, json or auto (auto)", CHOICE, AT(log_format), 0, 0,
+     {"auto", "human", "json", NULL}},
+    {"log-level", "LEVEL", "the least that is logged: debug, info, warn or error (info)", CHOICE, AT(log_level), 0, 0,
+     {"debug", "info", "warn", "error", NULL}},
+    {"insecure", NULL, "serve other machines although there are no tokens", FLAG, AT(insecure), 0, 0, {NULL}},
+    {"check-config", NULL, "check the settings and leave", ACTION, AT(check_only), 0, 0, {NULL}},
+    {"print-config", NULL, "print the settings and leave", ACTION, AT(print_only), 0, 0, {NULL}},
+};
+
+enum { SETTINGS = sizeof settings / sizeof settings[0], KEY_BASE = 0x100 };
+
+/* ---- values: each returns NULL, or what the value must be ---- */
+
+static const char *set_address(struct config *config, const char *value)
+{
+    troupe_view host, port;
+    uint64_t number = 0;
+    if (!origin_split(troupe_view_of(value), &host, &port) || !origin_is_ip(host) || port.len == 0 ||
+        units_parse_u64(port, 65535, &number) != 0)
+        return "an IP address and a port, such as 127.0.0.1:0 or [::1]:8080";
+    if (host.ptr[0] == '[')
+        host = (troupe_view){host.ptr + 1, host.len - 2};
+    memcpy(config->listen_host, host.ptr, host.len);
+    config->listen_host[host.len] = '\0';
+    config->listen_port = (unsigned)number;
+    return NULL;
+}
+
+static const char *set_advertise(struct config *config, const char *value)
+{
+    troupe_view host, port;
+    uint64_t number = 0;
+    if (!origin_split(troupe_view_of(value), &host, &port) || host.len >= sizeof config->advertise_host ||
+        value[strspn(value, HOST_CHARS)] != '\0' ||
+        (port.len > 0 && (units_parse_u64(port, 65535, &number) != 0 || number == 0)))
+        return "a host name or address, perhaps with a port";
+    memcpy(config->advertise_host, host.ptr, host.len);
+    config->advertise_host[host.len] = '\0';
+    config->advertise_port = (unsigned)number;
+    return NULL;
+}
+
+static const char *set_memory(struct config *config, const char *value)
+{
+    uint64_t number;
+    size_t len = strlen(value);
+    if (len > 1 && value[len - 1] == '%') {
+        if (units_parse_u64((troupe_view){value, len - 1}, 100, &number) != 0 || number == 0)
+            return "a size, such as 512M, or a share from 1% to 100%";
+        config->memory_percent = (unsigned)number;
+        config->memory_max = 0;
+        return NULL;
+    }
+    if (units_parse_size(troupe_view_of(value), 1ull << 50, &number) != 0 || number < (1u << 20))
+        return "a size of at least 1M, such as 512M, or a share such as 75%";
+    config->memory_max = number;
+    return NULL;
+}
+
+/* Values of lists stay where argv or the environment has them; commas separate in the environment too. */
+static const char *add_to_list(const char **list, enum kind kind, const char *value)
+{
+    unsigned count = 0;
+    while (list[count] != NULL)
+        count++;
+    if (count == CONFIG_LIST_MAX)
+        return "given at most 64 times";
+    troupe_view host, port;
+    if (kind == ORIGINS && !origin_is_valid(troupe_view_of(value)))
+        return "an origin, such as https://app.example.com";
+    if (kind == HOSTS && (!origin_split(troupe_view_of(value), &host, &port) || port.len > 0))
+        return "a host name without port";
+    list[count] = value;
+    return NULL;
+}
+
+static const char *set_list(const char **list, enum kind kind, const char *value)
+{
+    char *copy = strdup(value); /* lives as long as the process */
+    const char *wrong = copy == NULL ? "shorter: memory is exhausted" : NULL;
+    for (char *save, *part = copy != NULL ? strtok_r(copy, ",", &save) : NULL; part != NULL && wrong == NULL;
+         part = strtok_r(NULL, ",", &save))
+        wrong = add_to_list(list, kind, part);
+    return wrong;
+}
+
+static const char *set_choice(const struct setting *setting, void *dst, const char *value)
+{
+    static const char *const wanted[] = {"human or json", "auto, human or json", "debug, info, warn or error"};
+    for (unsigned i = 0; setting->choices[i] != NULL; i++) {
+        if (strcmp(value, setting->choices[i]) != 0)
+            continue;
+        if (setting->offset == AT(announce_json))
+            *(bool *)dst = i == 1;
+        else
+            *(unsigned *)dst = i;
+        return NULL;
+    }
+    return setting->offset == AT(announce_json) ? wanted[0] : setting->offset == AT(log_format) ? wanted[1] : wanted[2];
+}
+
+static const char *set_number(const struct setting *setting, void *dst, const char *value)
+{
+    static char wanted[96];
+    uint64_t number = 0;
+    troupe_view text = troupe_view_of(value);
+    int error = setting->kind == NUMBER     ? units_parse_u64(text, setting->max, &number)
+                : setting->kind == DURATION ? units_parse_duration(text, setting->max, &number)
+                                            : units_parse_size(text, setting->max, &number);
+    if (error != 0 && setting->kind == DURATION) {
+        error = units_parse_u64(text, setting->max / 1000, &number); /* a bare number is seconds */
+        number *= 1000;
+    }
+    if (error == 0 && number >= setting->min) {
+        if (setting->kind == NUMBER)
+            *(unsigned *)dst = (unsigned)number;
+        else
+            *(uint64_t *)dst = number;
+        return NULL;
+    }
+    const char *unit = setting->kind == DURATION ? "ms" : "";
+    snprintf(wanted, sizeof wanted, "%s from %llu%s to %llu%s",
+             setting->kind == NUMBER ? "a number" : setting->kind == DURATION ? "a time such as 500ms, 5s or 2m,"
+                                                                              : "a size such as 64K or 1M,",
+             (unsigned long long)setting->min, unit, (unsigned long long)setting->max, unit);
+    return wanted;
+}
+
+static const char *set(struct config *config, const struct setting *setting, const char *value)
+{
+    void *dst = (char *)config + setting->offset;
+    switch (setting->kind) {
+    case ADDRESS:   return set_address(config, value);
+    case ADVERTISE: return set_advertise(config, value);
+    case MEMORY:    return set_memory(config, value);
+    case HOSTS:
+    case ORIGINS:   return set_list(dst, setting->kind, value);
+    case CHOICE:    return set_choice(setting, dst, value);
+    case PATH:      *(const char **)dst = value; return NULL;
+    case FLAG:
+    case ACTION:    *(bool *)dst = true; return NULL;
+    default:        return set_number(setting, dst, value);
+    }
+}
+
+/* ---- sources ---- */
+
+static void env_name(const struct setting *setting, char name[static FLAG_BYTES_MAX])
+{
+    size_t len = (size_t)snprintf(name, FLAG_BYTES_MAX, "TROUPE_%s", setting->flag);
+    for (size_t i = 0; i < len; i++)
+        name[i] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);
+}
+
+static void fail(const char *what, const char *value, const char *wanted)
+{
+    fprintf(stderr, "trouped: %s: '%s' is not right; it must be %s\n", what, value, wanted);
+    exit(CONFIG_EXIT_USAGE);
+}
+
+static void read_environment(struct config *config)
+{
+    char name[FLAG_BYTES_MAX];
+    for (unsigned i = 0; i < SETTINGS; i++) {
+        if (settings[i].kind == ACTION)
+            continue;
+        env_name(&settings[i], name);
+        const char *value = getenv(name);
+        if (value == NULL || (settings[i].kind == FLAG && strcmp(value, "0") == 0))
+            continue;
+        const char *wanted = settings[i].kind == FLAG && strcmp(value, "1") != 0 ? "0 or 1"
+                                                                                 : set(config, &settings[i], value);
+        if (wanted != NULL)
+            fail(name, value, wanted);
+    }
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    if (key == ARGP_KEY_ARG)
+        argp_error(state, "'%s' is not expected: all settings are flags", arg);
+    if (key < KEY_BASE || key >= KEY_BASE + SETTINGS)
+        return ARGP_ERR_UNKNOWN;
+    const struct setting *setting = &settings[key - KEY_BASE];
+    struct config *config = state->input;
+    char flag[FLAG_BYTES_MAX];
+    snprintf(flag, sizeof flag, "--%s", setting->flag);
+    const char *wanted = set(config, setting, arg);
+    if (wanted != NULL)
+        fail(flag, arg, wanted);
+    return 0;
+}
+
+static bool is_loopback(const char *host)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == 127;
+    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static void set_defaults(struct config *config)
+{
+    *config = (struct config){
+        .listen_host = "127.0.0.1", .memory_percent = 75, .connections_max = 65536, .body_max = 1u << 20,
+        .head_timeout_ms = 10000, .idle_timeout_ms = 60000, .drain_timeout_ms = 10000, .stuck_turn_max_ms = 60000,
+        .log_level = TROUPE_LOG_INFO,
+    };
+}
+
+static void print_version(FILE *stream, struct argp_state *state)
+{
+    (void)state;
+    fprintf(stream, "trouped %s\n", TROUPE_VERSION);
+}
+
+void config_parse(struct config *config, int argc, char **argv)
+{
+    struct argp_option options[SETTINGS + 1] = {0};
+    for (unsigned i = 0; i < SETTINGS; i++)
+        options[i] = (struct argp_option){.name = settings[i].flag, .key = (int)(KEY_BASE + i),
+                                          .arg = settings[i].arg, .doc = settings[i].help};
+    const struct argp argp = {
+        .options = options, .parser = parse_option,
+        .doc = "Serve actors by HTTP.\v"
+               "Each flag with a value can also be set in the environment, as TROUPE_LISTEN_API for --listen-api. "
+               "SIGTERM drains the node, SIGINT ends it at once but cleanly. See trouped(8).",
+    };
+    argp_err_exit_status = CONFIG_EXIT_USAGE;
+    argp_program_version_hook = print_version;
+    set_defaults(config);
+    read_environment(config);
+    if (argp_parse(&argp, argc, argv, 0, NULL, config) != 0)
+        exit(CONFIG_EXIT_USAGE);
+    if (!is_loopback(config->listen_host) && !config->insecure) {
+        fprintf(stderr, "trouped: --listen-api: %s can be reached by other machines, and this version has no tokens; "
+                        "listen on 127.0.0.1, or add --insecure if the network is yours alone\n", config->listen_host);
+        exit(CONFIG_EXIT_USAGE);
+    }
+}
+
+/* ---- print ---- */
+
+static void print_list(const char *flag, const char *const *list)
+{
+    printf("%s =", flag);
+    for (unsigned i = 0; list[i] != NULL; i++)
+        printf("%s%s", i > 0 ? "," : " ", list[i]);
+    printf("\n");
+}
+
+static void print_address(const char *flag, const char *host, unsigned port)
+{
+    bool is_v6 = strchr(host, ':') != NULL && host[0] != '[';
+    printf(is_v6 ? "%s = [%s]:%u\n" : "%s = %s:%u\n", flag, host, port);
+}
+
+static void print_setting(const struct config *config, const struct setting *setting)
+{
+    const void *src = (const char *)config + setting->offset;
+    const char *text = NULL;
+    switch (setting->kind) {
+    case ADDRESS:   print_address(setting->flag, config->listen_host, config->listen_port); return;
+    case ADVERTISE: print_address(setting->flag, config->advertise_host, config->advertise_port); return;
+    case HOSTS:
+    case ORIGINS:   print_list(setting->flag, src); return;
+    case PATH:      text = *(const char *const *)src; break;
+    case NUMBER:    printf("%s = %u\n", setting->flag, *(const unsigned *)src); return;
+    case DURATION:  printf("%s = %llums\n", setting->flag, (unsigned long long)*(const uint64_t *)src); return;
+    case SIZE:      printf("%s = %llu\n", setting->flag, (unsigned long long)*(const uint64_t *)src); return;
+    case FLAG:      text = *(const bool *)src ? "1" : "0"; break;
+    case ACTION:    return;
+    case CHOICE:
+        text = setting->choices[setting->offset == AT(announce_json) ? (unsigned)config->announce_json
+                                                                     : *(const unsigned *)src];
+        break;
+    case MEMORY:
+        if (config->memory_max == 0)
+            printf("%s = %u%%\n", setting->flag, config->memory_percent);
+        else
+            printf("%s = %llu\n", setting->flag, (unsigned long long)config->memory_max);
+        return;
+    }
+    printf("%s = %s\n", setting->flag, text != NULL ? text : "");
+}
+
+void config_print(const struct config *config)
+{
+    for (unsigned i = 0; i < SETTINGS; i++)
+        print_setting(config, &settings[i]);
+}

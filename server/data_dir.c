@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Read a small file into buf as a C string without its last newline. Returns -1 when it cannot be read. */
+static int read_small(int dir, const char *name, char *buf, size_t cap)
+{
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t len = read(fd, buf, cap - 1);
+    close(fd);
+    if (len < 0)
+        return -1;
+    buf[len] = '\0';
+    buf[strcspn(buf, "\n")] = '\0';
+    return 0;
+}
+
+/* Write a small file whole or not at all. */
+static int write_small(int dir, const char *name, const char *text)
+{
+    char temp[32], line[64];
+    snprintf(temp, sizeof temp, "%s.tmp", name);
+    int len = snprintf(line, sizeof line, "%s\n", text);
+    int fd = openat(dir, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -1;
+    int failed = write(fd, line, (size_t)len) != len || fsync(fd) != 0;
+    failed |= close(fd) != 0;
+    if (failed || renameat(dir, temp, dir, name) != 0 || fsync(dir) != 0) {
+        int error = errno;
+        unlinkat(dir, temp, 0);
+        errno = error;
+        return -1;
+    }
+    return 0;
+}
+
+static int lock(int dir, const char *path, char *words, size_t cap)
+{
+    int fd = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        snprintf(words, cap, "--data-dir: cannot write in %s: %s; make it writable, or name another directory", path,
+                 strerror(errno));
+        return -1;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    snprintf(words, cap, errno == EWOULDBLOCK
+             ? "--data-dir: %s is in use by another node; stop that one, or name another directory%s"
+             : "--data-dir: cannot lock %s: %s; name a directory on a local disk",
+             path, errno == EWOULDBLOCK ? "" : strerror(errno));
+    close(fd);
+    return -1;
+}
+
+static int check_layout(int dir, const char *path, char *words, size_t cap)
+{
+    char text[32], wanted[16];
+    snprintf(wanted, sizeof wanted, "%d", DATA_DIR_LAYOUT);
+    if (read_small(dir, "layout", text, sizeof text) == 0) {
+        if (strcmp(text, wanted) == 0)
+            return 0;
+        snprintf(words, cap, "--data-dir: %s has layout '%s' and this version reads %s; use the version that wrote it",
+                 path, text, wanted);
+        return -1;
+    }
+    if (errno == ENOENT && write_small(dir, "layout", wanted) == 0)
+        return 0;
+    snprintf(words, cap, "--data-dir: cannot read or write %s/layout: %s; make it writable, or name another directory",
+             path, strerror(errno));
+    return -1;
+}
+
+int data_dir_open(const char *path, char cluster[static DATA_DIR_CLUSTER_BYTES], char *words, size_t words_cap)
+{
+    char known[DATA_DIR_CLUSTER_BYTES + 1];
+    int lock_fd = -1;
+    int dir = -1;
+    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+        dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0) {
+        snprintf(words, words_cap, "--data-dir: cannot open or make %s: %s; name a directory that can be written", path,
+                 strerror(errno));
+        return -1;
+    }
+    lock_fd = lock(dir, path, words, words_cap);
+    if (lock_fd < 0 || check_layout(dir, path, words, words_cap) != 0)
+        goto out;
+    if (read_small(dir, "cluster", known, sizeof known) == 0 && strlen(known) == DATA_DIR_CLUSTER_BYTES - 1 &&
+        strncmp(known, "c.", 2) == 0) {
+        memcpy(cluster, known, DATA_DIR_CLUSTER_BYTES);
+    } else if (write_small(dir, "cluster", cluster) != 0) {
+        snprintf(words, words_cap, "--data-dir: cannot write %s/cluster: %s; make it writable", path, strerror(errno));
+        goto out;
+    }
+    close(dir);
+    return lock_fd;
+out:
+    if (lock_fd >= 0)
+        close(lock_fd);
+    close(dir);
+    return -1;
+}

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The node as an operator meets it: start, ports, refusals to start, signals, and clients that go away or dawdle.
+
+import assert from 'node:assert/strict'
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import path from 'node:path'
+import { test } from 'node:test'
+
+import { Connection, requestBytes } from './lib/socket.mjs'
+import { run, start, temporaryFolder } from './lib/trouped.mjs'
+import { eventually, within } from './lib/wait.mjs'
+
+/** The documented exit codes. */
+const exit = { failed: 1, usage: 2, bind: 3, dataDir: 4 }
+
+/** It refused to start: this exit code, nothing on stdout, and one line on stderr that fits. (After a flag that it
+ *  does not know, argp adds where to find help.) */
+async function assertRefused(node, code, line) {
+  const result = await node.untilExit()
+  assert.equal(result.code, code, result.stderr)
+  assert.equal(result.stdout, '')
+  const lines = result.stderr.trimEnd().split('\n').filter((text) => !text.startsWith('Try `trouped --help'))
+  assert.equal(lines.length, 1, result.stderr)
+  assert.match(lines[0], line)
+}
+
+// ---- ports ----
+
+test('port 0 is read back and told in every place', async (t) => {
+  const node = await start(t)
+  assert.deepEqual(Object.keys(node.ready).slice(0, 1), ['event'])
+  assert.equal(node.ready.event, 'ready')
+  assert.equal(node.ready.pid, node.pid)
+  assert.match(node.ready.node, /^n\.[0-9a-hj-km-np-tv-z]{13}$/)
+  assert.match(node.api, /^http:\/\/127\.0\.0\.1:\d+$/)
+  assert.ok(node.port > 0)
+  assert.deepEqual(JSON.parse(readFileSync(node.portsFile, 'utf8')), node.ready)
+  assert.equal((await node.request('GET', '/v1/node')).json.api, node.api)
+  assert.equal(node.stdout.trim().split('\n').length, 1, 'exactly one line is announced')
+  await node.stop()
+  assert.equal(existsSync(node.portsFile), false, 'the ports file is removed')
+})
+
+test('without --announce json a person reads the address', async (t) => {
+  const node = run(t, [])
+  const line = await node.line((text) => /http:\/\/127\.0\.0\.1:\d+/.test(text))
+  const port = Number(/:(\d+)/.exec(line.slice(line.indexOf('127.0.0.1')))[1])
+  const connection = await Connection.open(port)
+  assert.equal((await connection.request('GET', '/version')).status, 200)
+  connection.close()
+  await node.stop()
+})
+
+test('two nodes run side by side', async (t) => {
+  const [one, two] = await Promise.all([start(t), start(t)])
+  assert.notEqual(one.port, two.port)
+  assert.notEqual(one.ready.node, two.ready.node)
+  for (const node of [one, two]) assert.equal((await node.request('GET', '/readyz')).status, 200)
+})
+
+test('the ports file appears whole and leaves nothing beside it', async (t) => {
+  const node = await start(t)
+  const beside = readdirSync(node.folder).filter((name) => name.startsWith('ports.json'))
+  assert.deepEqual(beside, ['ports.json'])
+})
+
+test('IPv6 works, in brackets', async (t) => {
+  const node = await start(t, ['--listen-api', '[::1]:0'])
+  assert.match(node.api, /^http:\/\/\[::1\]:\d+$/)
+  const connection = await Connection.open(node.port, '::1')
+  assert.equal((await connection.request('GET', '/version', { host: `[::1]:${node.port}` })).status, 200)
+  connection.close()
+})
+
+test('a port asked for is the port', async (t) => {
+  const free = net.createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => free.once('listening', resolve))
+  const { port } = free.address()
+  await new Promise((resolve) => free.close(resolve))
+  const node = await start(t, ['--listen-api', `127.0.0.1:${port}`])
+  assert.equal(node.port, port)
+})
+
+// ---- refusals to start ----
+
+test('a port that is taken is an error with the remedy', async (t) => {
+  const node = await start(t)
+  const second = run(t, ['--listen-api', `127.0.0.1:${node.port}`])
+  await assertRefused(second, exit.bind, new RegExp(`127\\.0\\.0\\.1:${node.port}.*in use.*port 0`, 'i'))
+  assert.equal((await node.request('GET', '/version')).status, 200)
+})
+
+test('an address of another machine is an error', async (t) => {
+  await assertRefused(run(t, ['--listen-api', '192.0.2.1:0', '--insecure']), exit.bind, /192\.0\.2\.1/)
+})
+
+test('an open address needs --insecure', async (t) => {
+  await assertRefused(run(t, ['--listen-api', '0.0.0.0:0']), exit.usage, /--insecure/)
+})
+
+for (const [name, args, line] of [
+  ['an unknown flag', ['--lisen-api', '127.0.0.1:0'], /--lisen-api/],
+  ['a flag without its value', ['--listen-api'], /--listen-api/],
+  ['a word that is no flag', ['start'], /start/],
+  ['an address that is none', ['--listen-api', 'here'], /--listen-api/],
+  ['a port over 65535', ['--listen-api', '127.0.0.1:65536'], /--listen-api/],
+  ['a number that is none', ['--workers', 'many'], /--workers/],
+  ['a number out of range', ['--workers', '65'], /--workers.*64/],
+  ['a duration that is none', ['--head-timeout', '5 minutes'], /--head-timeout.*5s/],
+  ['a host with a port', ['--allow-host', 'a.example:80'], /--allow-host.*without port/],
+  ['an origin without scheme', ['--allow-origin', 'app.example'], /--allow-origin.*https:/],
+  ['a size that is none', ['--memory-max', '-1'], /--memory-max/],
+  ['a word out of a choice', ['--announce', 'xml'], /--announce.*json/],
+]) {
+  test(`a bad flag says which and how: ${name}`, async (t) => {
+    await assertRefused(run(t, args), exit.usage, line)
+  })
+}
+
+test('a bad environment variable is named', async (t) => {
+  await assertRefused(run(t, [], { env: { TROUPE_WORKERS: 'many' } }), exit.usage, /TROUPE_WORKERS/)
+})
+
+test('a data directory that cannot be made is an error', async (t) => {
+  const folder = temporaryFolder(t)
+  const file = path.join(folder, 'file')
+  writeFileSync(file, '')
+  await assertRefused(run(t, ['--data-dir', path.join(file, 'data')], { folder }), exit.dataDir, /file\/data/)
+})
+
+test('a data directory without write permission is an error', { skip: process.getuid() === 0 && 'root may write anywhere' }, async (t) => {
+  const folder = temporaryFolder(t)
+  const data = path.join(folder, 'data')
+  mkdirSync(data)
+  chmodSync(data, 0o500)
+  await assertRefused(run(t, ['--data-dir', data], { folder }), exit.dataDir, /data.*permission/i)
+})
+
+test('a data directory in use by another node is an error, and free when that one ends', async (t) => {
+  const folder = temporaryFolder(t)
+  const data = path.join(folder, 'data')
+  const first = await start(t, ['--data-dir', data], { folder })
+  await assertRefused(run(t, ['--data-dir', data], { folder }), exit.dataDir, /data.*in use by another node/)
+  first.signalTo('SIGKILL')
+  await first.untilExit()
+  const next = await start(t, ['--data-dir', data], { folder })
+  assert.equal((await next.request('GET', '/version')).status, 200)
+})
+
+test('a ports file that cannot be written is an error', async (t) => {
+  await assertRefused(run(t, ['--ports-file', '/nonexistent/ports.json']), exit.failed, /\/nonexistent\/ports\.json/)
+})
+
+// ---- configuration ----
+
+test('--version and --help leave with 0 and speak on stdout', async (t) => {
+  const version = await run(t, ['--version']).untilExit()
+  assert.equal(version.code, 0)
+  assert.match(version.stdout, /^trouped \d+\.\d+\.\d+/)
+  const help = await run(t, ['--help']).untilExit()
+  assert.equal(help.code, 0)
+  for (const flag of ['--listen-api', '--announce', '--ports-file', '--data-dir', '--check-config']) {
+    assert.ok(help.stdout.includes(flag), flag)
+  }
+})
+
+test('--print-config prints what holds, and takes it back', async (t) => {
+  const printed = await run(t, ['--workers', '3', '--allow-host', 'a.example', '--print-config'], {
+    env: { TROUPE_HEAD_TIMEOUT: '7s', TROUPE_ALLOW_ORIGIN: 'https://b.example,https://c.example' },
+  }).untilExit()
+  assert.equal(printed.code, 0, printed.stderr)
+  const settings = printed.stdout.trimEnd().split('\n').map((line) => line.split(/ = ?/))
+  assert.deepEqual(settings.find(([flag]) => flag === 'workers'), ['workers', '3'])
+  assert.deepEqual(settings.find(([flag]) => flag === 'head-timeout'), ['head-timeout', '7000ms'])
+  assert.deepEqual(settings.find(([flag]) => flag === 'allow-origin'), ['allow-origin', 'https://b.example,https://c.example'])
+  const env = Object.fromEntries(
+    settings.filter(([, value]) => value).map(([flag, value]) => [`TROUPE_${flag.toUpperCase().replaceAll('-', '_')}`, value]),
+  )
+  const again = await run(t, ['--print-config'], { env }).untilExit()
+  assert.equal(again.stdout, printed.stdout)
+})
+
+test('a flag counts more than the environment', async (t) => {
+  const printed = await run(t, ['--workers', '3', '--print-config'], { env: { TROUPE_WORKERS: '5' } }).untilExit()
+  assert.match(printed.stdout, /^workers = 3$/m)
+})
+
+test('--check-config judges and starts nothing', async (t) => {
+  const node = run(t, ['--check-config', '--data-dir', 'data'])
+  const { code, stdout, stderr } = await node.untilExit()
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
+  assert.match(stdout, /^.*fine\n$/)
+  assert.deepEqual(readdirSync(node.folder), [])
+})
+
+// ---- the end ----
+
+test('SIGTERM drains: what was accepted is answered, new work is refused', async (t) => {
+  const node = await start(t)
+  await node.spawn('faulty', { name: 'slow' })
+  const waiting = await node.connect()
+  waiting.send(requestBytes('POST', '/v1/actors/@slow/call/late?timeout=1m', { body: '{"ms":300}' }))
+  const probe = await node.connect()
+  await eventually(
+    async () => (await probe.request('GET', '/v1/actors/@slow')).json.processed === 1,
+    'the call is with the actor',
+  )
+  node.signalTo('SIGTERM')
+  assert.equal((await waiting.response('POST')).status, 200)
+  const { code, stderr } = await node.untilExit()
+  assert.equal(code, 0, stderr)
+})
+
+test('SIGTERM ends a node in which a call would wait for ever', async (t) => {
+  const node = await start(t, ['--drain-timeout', '200ms'])
+  await node.spawn('faulty', { name: 'mute' })
+  const waiting = await node.connect()
+  waiting.send(requestBytes('POST', '/v1/actors/@mute/call/never?timeout=10m', { body: '{}' }))
+  const probe = await node.connect()
+  await eventually(
+    async () => (await probe.request('GET', '/v1/actors/@mute')).json.processed === 1,
+    'the call is with the actor',
+  )
+  node.signalTo('SIGTERM')
+  const response = await waiting.response('POST')
+  assert.ok(response.status >= 400 && response.type === 'application/problem+json', response.text)
+  const { code, stderr } = await node.untilExit()
+  assert.equal(code, 0, stderr)
+})
+
+test('SIGTERM ends idle kept-alive connections', async (t) => {
+  const node = await start(t)
+  const idle = await node.connect()
+  assert.equal((await idle.request('GET', '/version')).status, 200)
+  const silent = await node.connect()
+  node.signalTo('SIGTERM')
+  await idle.untilClosed()
+  await silent.untilClosed()
+  assert.equal((await node.untilExit()).code, 0)
+})
+
+test('SIGINT leaves at once', async (t) => {
+  const node = await start(t)
+  await node.spawn('faulty', { name: 'mute' })
+  const waiting = await node.connect()
+  waiting.send(requestBytes('POST', '/v1/actors/@mute/call/never?timeout=10m', { body: '{}' }))
+  const probe = await node.connect()
+  await eventually(
+    async () => (await probe.request('GET', '/v1/actors/@mute')).json.processed === 1,
+    'the call is with the actor',
+  )
+  const { code } = await node.signalTo('SIGINT').untilExit()
+  assert.ok(code === 0 || code === 130, `exit code ${code}`)
+  assert.equal(existsSync(node.portsFile), false)
+  await waiting.untilClosed()
+})
+
+test('a second SIGTERM does not wait', async (t) => {
+  const node = await start(t)
+  await node.spawn('faulty', { name: 'mute' })
+  const waiting = await node.connect()
+  waiting.send(requestBytes('POST', '/v1/actors/@mute/call/never?timeout=10m', { body: '{}' }))
+  node.signalTo('SIGTERM').signalTo('SIGTERM')
+  await node.untilExit()
+})
+
+// ---- clients that go away or dawdle ----
+
+test('a client that leaves while its call waits frees everything', async (t) => {
+  const node = await start(t)
+  await node.spawn('faulty', { name: 'mute' })
+  const probe = await node.connect()
+  const openCalls = async () => (await probe.request('GET', '/v1/actors/@mute')).json.processed
+  assert.equal(await openCalls(), 0)
+  const before = node.descriptors()
+  for (let round = 1; round <= 3; round++) {
+    const clients = await Promise.all(Array.from({ length: 20 }, () => node.connect()))
+    for (const client of clients) {
+      client.send(requestBytes('POST', '/v1/actors/@mute/call/never?timeout=10m', { body: '{}' }))
+    }
+    await eventually(async () => (await openCalls()) === 20 * round, 'the calls are with the actor')
+    assert.ok(node.descriptors() >= before + 20)
+    clients.forEach((client, i) => client.close({ reset: i % 2 === 0 }))
+    await eventually(() => node.descriptors() <= before, 'the descriptors are back')
+  }
+  assert.equal((await probe.request('GET', '/readyz')).status, 200)
+})
+
+test('a client that leaves in the middle of its request frees everything', async (t) => {
+  const node = await start(t)
+  await node.request('GET', '/version')
+  const before = node.descriptors()
+  const whole = requestBytes('POST', '/v1/actors', { body: '{"behavior":"counter"}' })
+  for (const size of [0, 1, 20, whole.length - 30, whole.length - 1]) {
+    for (const reset of [true, false]) {
+      const client = await node.connect()
+      client.send(whole.subarray(0, size)).close({ reset })
+    }
+  }
+  await eventually(() => node.descriptors() <= before, 'the descriptors are back')
+  assert.equal((await node.request('GET', '/v1/actors')).json.items.length, 0)
+})
+
+test('a client that sends no more has its answer, or its end, and nothing is left', async (t) => {
+  const node = await start(t)
+  await node.spawn('faulty', { name: 'late' })
+  const before = node.descriptors()
+  const quick = await node.connect()
+  quick.send(requestBytes('GET', '/version')).finish()
+  assert.equal((await quick.response()).status, 200)
+  await quick.untilClosed()
+  const waiting = await node.connect()
+  waiting.send(requestBytes('POST', '/v1/actors/@late/call/never?timeout=10m', { body: '{}' })).finish()
+  await waiting.untilClosed()
+  for (const client of [quick, waiting]) client.close()
+  await eventually(() => node.descriptors() <= before, 'the descriptors are back')
+})
+
+test('a client that reads nothing does not hold others', async (t) => {
+  const node = await start(t)
+  await node.spawn('faulty', { name: 'big' })
+  const deaf = net.connect(node.port, '127.0.0.1')
+  await new Promise((resolve) => deaf.once('connect', resolve))
+  deaf.pause()
+  t.after(() => deaf.destroy())
+  const ask = requestBytes('POST', '/v1/actors/@big/call/big', { body: '{"bytes":1000000}' })
+  for (let i = 0; i < 50; i++) deaf.write(ask)
+  for (let i = 0; i < 50; i++) assert.equal((await node.request('GET', '/v1/node')).status, 200)
+})
+
+test('300 slow clients do not hurt a good one', async (t) => {
+  const node = await start(t)
+  await node.spawn('counter', { name: 'hits' })
+  await node.request('GET', '/version')
+  const before = node.descriptors()
+  const pieces = ['', 'G', 'GET /version HTTP/1.1\r\nHost: lo', 'POST /v1/actors HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{']
+  const slow = await Promise.all(Array.from({ length: 300 }, () => node.connect()))
+  slow.forEach((client, i) => client.send(pieces[i % pieces.length]))
+  const good = async () => {
+    const connection = await node.connect()
+    for (let i = 1; i <= 500; i++) {
+      const response = await connection.request('POST', '/v1/actors/@hits/call/add', { body: '{"by":1}' })
+      assert.deepEqual(response.json, { value: i })
+      if (i % 5 === 0) slow[i % 300].send('x')
+    }
+    connection.close()
+  }
+  await within(good(), '500 requests beside 300 slow clients')
+  for (const client of slow) client.close()
+  await eventually(() => node.descriptors() <= before, 'the descriptors are back')
+})
+
+test('connections beyond --connections-max are refused, and others live on', async (t) => {
+  const node = await start(t, ['--connections-max', '20'])
+  const kept = await Promise.all(Array.from({ length: 20 }, () => node.connect()))
+  for (const client of kept) assert.equal((await client.request('GET', '/version')).status, 200)
+  const extra = await node.connect()
+  extra.send(requestBytes('GET', '/version'))
+  const answer = (await extra.untilClosed()).toString('latin1')
+  assert.ok(answer === '' || answer.startsWith('HTTP/1.1 503 '), answer)
+  for (const client of kept) assert.equal((await client.request('GET', '/version')).status, 200)
+  kept[0].close()
+  await eventually(async () => (await node.request('GET', '/version').catch(() => ({}))).status === 200, 'a free place')
+})

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the random actors choose from. Each action tells the model before or after, as the promise begins. */
+#include "chaos.h"
+
+#include <string.h>
+
+static uint32_t below(troupe_ctx *ctx, uint32_t n) { return (uint32_t)((troupe_random(ctx) >> 32) % n); }
+
+/* It was killed in this very turn, by itself: its context does nothing any more. */
+static bool revoked(uint32_t self) { return model_actor_at(self)->kill_asked; }
+
+/* ---- choosing ---- */
+
+uint32_t chaos_target_of(uint64_t random)
+{
+    if (model.actors.count <= 1)
+        return 0;
+    uint32_t window = model.actors.count - 1 < 60 ? model.actors.count - 1 : 60;
+    uint32_t first = model.actors.count - window, at = (uint32_t)(random >> 32) % window;
+    for (uint32_t i = 0; i < window; i++) {
+        uint32_t index = first + (at + i) % window;
+        if (!model_actor_at(index)->ended || (random & 31) == 0) /* now and then a dead one */
+            return index;
+    }
+    return first + at;
+}
+
+uint32_t chaos_target(troupe_ctx *ctx) { return chaos_target_of(troupe_random(ctx)); }
+
+troupe_body chaos_body(uint64_t random, uint32_t from, uint32_t to, uint32_t energy, uint32_t call, uint32_t timer)
+{
+    static unsigned char bytes[sizeof(struct note) + 6000];
+    uint32_t padding = (random & 7) != 0 ? 0 : (random & 56) != 0 ? (uint32_t)(random >> 32) % 400
+                                                                  : (uint32_t)(random >> 32) % 6000;
+    struct note note = {.magic = NOTE_MAGIC, .sender = from, .energy = energy,
+                        .size = (uint32_t)sizeof note + padding, .call = call, .timer = timer,
+                        .sequence = to != 0 ? model_sequence(from, to) : 0};
+    memcpy(bytes, &note, sizeof note);
+    memset(bytes + sizeof note, 0x5a, padding);
+    return troupe_body_bytes(bytes, note.size, (random & 64) != 0 ? "application/x-note" : NULL);
+}
+
+void chaos_birth(uint64_t random, struct birth *ret_birth, troupe_spawn_opts *ret_opts)
+{
+    static const char *const behaviors[] = {"chaos", "chaos", "big", "trap"};
+    static const uint32_t bounds[] = {0, 0, 0, 2, 4, 8, 16, 2000};
+    uint32_t name = (uint32_t)(random >> 8) % (SIM_NAMES * 4);
+
+    *ret_birth = (struct birth){
+        .tag = ++model.tags,
+        .restart = (uint32_t)(random >> 2) % 3,
+        .policy = (random & 0x70) != 0 ? TROUPE_REFUSE : (random & 0x80) != 0 ? TROUPE_DROP_OLDEST : TROUPE_DROP_NEWEST,
+        .messages_max = bounds[(random >> 16) & 7],
+        .name = name < SIM_NAMES ? name + 1 : 0,
+        .trap = (random & 3) == 3,
+    };
+    *ret_opts = (troupe_spawn_opts){
+        .behavior = behaviors[random & 3],
+        .name = ret_birth->name != 0 ? sim_name(ret_birth->name - 1) : troupe_view_of(""),
+        .args = troupe_body_bytes(ret_birth, sizeof *ret_birth, NULL),
+        .mailbox_messages_max = ret_birth->messages_max,
+        .mailbox_policy = (enum troupe_mailbox_policy)ret_birth->policy,
+        .restart = (enum troupe_restart)ret_birth->restart,
+        .start_timeout_ms = (random >> 24 & 1) != 0 ? 50 : 0,
+        .shutdown_timeout_ms = (random >> 25 & 1) != 0 ? 20 : 0,
+        .backoff_min_ms = (random >> 26 & 1) != 0 ? 10 : 0,
+        .backoff_max_ms = (random >> 26 & 1) != 0 ? 80 : 0,
+        .child_tag = ret_birth->tag,
+        .link = (random >> 27 & 7) == 0,
+    };
+}
+
+void chaos_born(uint32_t self, uint32_t parent, const struct birth *birth)
+{
+    struct model_actor *actor = model_actor_at(self);
+
+    actor->tag = birth->tag;
+    actor->restart = (enum troupe_restart)birth->restart;
+    actor->policy = (enum troupe_mailbox_policy)birth->policy;
+    actor->trap = birth->trap != 0;
+    if (birth->messages_max != 0)
+        actor->messages_max = birth->messages_max;
+    if (actor->parent != 0 && actor->parent != parent)
+        sim_fail("actor %u has the parent %u, but %u spawned it", self, parent, actor->parent);
+    actor->parent = parent;
+}
+
+/* ---- messages ---- */
+
+static void act_cast(troupe_ctx *ctx, uint32_t self, uint32_t to, uint32_t energy)
+{
+    troupe_body body = chaos_body(troupe_random(ctx), self, to, energy, 0, 0);
+
+    model_sending(self, to);
+    model_sent(self, to, troupe_cast(ctx, model_actor_at(to)->ref, below(ctx, 2) ? "work" : "note", body));
+}
+
+static void act_flood(troupe_ctx *ctx, uint32_t self, uint32_t to)
+{
+    for (uint32_t i = below(ctx, 24); i > 0 && !sim_world.failed; i--)
+        act_cast(ctx, self, to, 0);
+}
+
+/* The continuation of every call. Its state's first field is the actor's index, see chaos.c. */
+static int on_reply(troupe_ctx *ctx, void *state, const troupe_msg *reply)
+{
+    uint32_t self = *(uint32_t *)state;
+
+    if (!model_enter(self, "continuation") || sim_world.failed)
+        return 0;
+    if (reply->kind != TROUPE_MSG_REPLY || reply->tag == 0 || reply->tag >= model.calls.count ||
+        model.calls.at[reply->tag].caller != self) {
+        sim_fail("actor %u got a reply that is not its own", self);
+        return 0;
+    }
+    const struct model_call *call = &model.calls.at[reply->tag];
+    if (model_actor_at(self)->waits && !call->wait)
+        sim_fail("actor %u got a reply while it waits for another", self);
+    if (reply->status == 0)
+        sim_event("reply", self, call->callee, 0);
+    model_call_over((uint32_t)reply->tag, reply->status, reply->body, reply->body_len);
+    if (below(ctx, 4) == 0)
+        chaos_act(ctx, self, 1);
+    return below(ctx, 60) == 0 ? TROUPE_E_INTERNAL : 0;
+}
+
+int chaos_on_starting(troupe_ctx *ctx, void *state, const troupe_msg *reply)
+{
+    uint32_t self = *(uint32_t *)state;
+    int rc = on_reply(ctx, state, reply);
+
+    if (sim_world.failed || model_actor_at(self)->ended || !model_actor_at(self)->starting)
+        return rc;
+    model_actor_at(self)->starting = false;
+    if (troupe_started(ctx, below(ctx, 4) == 0 ? TROUPE_E_INTERNAL : 0) != 0 && !revoked(self))
+        sim_fail("actor %u cannot end its start", self);
+    return rc;
+}
+
+bool chaos_call(troupe_ctx *ctx, uint32_t self, uint32_t to, uint32_t energy, bool wait, troupe_reply_fn then)
+{
+    static const uint32_t timeouts[] = {0, 1, 3, 20, 200, 3000};
+    uint32_t timeout_ms = timeouts[below(ctx, 6)], id = model_add_call();
+    troupe_body body = chaos_body(troupe_random(ctx), self, to, energy, id, 0);
+    troupe_ref ref = model_actor_at(to)->ref;
+
+    model.calls.at[id] = (struct model_call){
+        .caller = self, .callee = to, .wait = wait,
+        .deadline_ms = sim_now_ms() + (timeout_ms == 0 ? TROUPE_CALL_TIMEOUT_MS_DEFAULT : timeout_ms)};
+    model_calling(self, to, id);
+    model_sending(self, to);
+    int rc = wait ? troupe_call_wait(ctx, ref, "work", body, timeout_ms, then, id)
+                  : troupe_call(ctx, ref, "work", body, timeout_ms, then, id);
+    model_sent(self, to, rc);
+    if (rc != 0)
+        model.calls.at[id].over = model.calls.at[id].refused = true;
+    else if (wait)
+        model_actor_at(self)->waits = true;
+    return rc == 0;
+}
+
+static void act_call_wait(troupe_ctx *ctx, uint32_t self, uint32_t to, uint32_t energy)
+{
+    bool waits = model_actor_at(self)->waits, took = chaos_call(ctx, self, to, energy, true, on_reply);
+
+    if (took && (waits || to == self))
+        sim_fail("actor %u may wait %s", self, waits ? "twice" : "for itself");
+}
+
+/* ---- answers ---- */
+
+static int answer_now(troupe_ctx *ctx, const struct note *note)
+{
+    enum model_answer before;
+    int rc;
+
+    switch (below(ctx, 8)) {
+    case 0:
+        before = model_answering(note->call, MODEL_REFUSED);
+        rc = troupe_reply_error(ctx, TROUPE_E_LIMIT, "chaos: no");
+        break;
+    case 1:
+        before = model_answering(note->call, MODEL_APP_REFUSED);
+        rc = troupe_reply_app_error(ctx, "chaos", 409, "chaos: no");
+        break;
+    default:
+        before = model_answering(note->call, MODEL_REPLIED);
+        rc = troupe_reply(ctx, troupe_body_bytes(note, sizeof *note, NULL));
+        break;
+    }
+    if (model_answered(note->call, before, rc) && rc == 0 && below(ctx, 8) == 0 && troupe_reply(ctx, troupe_body_none()) == 0)
+        sim_fail("call %u could be answered twice in one turn", note->call);
+    return rc;
+}
+
+int chaos_answer(troupe_ctx *ctx, uint32_t self, const struct note *note)
+{
+    struct model_actor *actor = model_actor_at(self);
+    uint32_t free_place = MODEL_KEPT_MAX;
+
+    for (uint32_t i = 0; i < MODEL_KEPT_MAX; i++)
+        if (actor->kept[i] == 0)
+            free_place = i;
+    switch (below(ctx, 10)) {
+    case 0:
+        return 0; /* no reply */
+    case 1:
+        return TROUPE_E_INTERNAL;
+    case 2:
+    case 3:
+    case 4:
+        if (free_place < MODEL_KEPT_MAX && troupe_reply_keep(ctx, &actor->handles[free_place]) == 0) {
+            actor->kept[free_place] = note->call;
+            model.calls.at[note->call].answer = MODEL_KEPT;
+            if (troupe_reply(ctx, troupe_body_none()) == 0)
+                sim_fail("call %u could be answered though its handle was kept", note->call);
+        }
+        return 0;
+    default:
+        answer_now(ctx, note);
+        return 0;
+    }
+}
+
+/* Answer one of the kept calls. */
+static void act_answer(troupe_ctx *ctx, uint32_t self)
+{
+    struct model_actor *actor = model_actor_at(self);
+    uint32_t at = below(ctx, MODEL_KEPT_MAX), id = actor->kept[at];
+
+    if (id == 0)
+        return;
+    struct note note = {.magic = NOTE_MAGIC, .call = id, .size = sizeof note};
+    bool refuse = below(ctx, 4) == 0;
+    troupe_handle handle = actor->handles[at];
+    bool was_over = model.calls.at[id].over;
+    enum model_answer before = model_answering(id, refuse ? MODEL_REFUSED : MODEL_REPLIED);
+    int rc = refuse ? troupe_reply_error_to(ctx, handle, TROUPE_E_LIMIT, "chaos: late no")
+                    : troupe_reply_to(ctx, handle, troupe_body_bytes(&note, sizeof note, NULL));
+    actor->kept[at] = 0;
+    const struct model_call *call = &model.calls.at[id];
+    model_answered(id, before, rc);
+    if (rc == TROUPE_E_STATE && sim_now_ms() < call->deadline_ms && !was_over &&
+        model_actor_at(self)->state < TROUPE_STATE_STOPPING && !model_actor_at(call->caller)->ended)
+        sim_fail("the kept handle of call %u is of no use before its deadline", id);
+    if (troupe_reply_to(ctx, handle, troupe_body_none()) == 0)
+        sim_fail("the kept handle of call %u could be used twice", id);
+}
+
+/* ---- life ---- */
+
+static void act_spawn(troupe_ctx *ctx, uint32_t self)
+{
+    struct birth birth;
+    troupe_spawn_opts opts;
+    troupe_ref ref, holder;
+
+    if (model.living >= SIM_POPULATION)
+        return;
+    chaos_birth(troupe_random(ctx), &birth, &opts);
+    int rc = troupe_spawn(ctx, &opts, &ref);
+    sim_event("spawn", self, (uint64_t)(int64_t)rc, birth.tag);
+    if (rc == TROUPE_E_NAME_TAKEN && troupe_whereis(ctx, opts.name, &holder) != 0)
+        sim_fail("a name is said to be taken, but leads nowhere");
+    if (rc != 0)
+        return;
+    uint32_t child = model_actor_of(ref);
+    if (model_actor_at(child)->inited)
+        sim_fail("actor %u ran before its parent's turn ended, or its id was given twice", child);
+    chaos_born(child, self, &birth);
+    if (birth.name != 0)
+        model_name_taken(child, birth.name - 1);
+    if (opts.link) {
+        uint32_t i = model_add_link();
+        model.links.at[i] = (struct model_link){.a = self, .b = child};
+    }
+}
+
+static void act_stop(troupe_ctx *ctx, uint32_t self, uint32_t to)
+{
+    static const enum troupe_stop_mode modes[] = {TROUPE_STOP, TROUPE_STOP, TROUPE_DRAIN, TROUPE_DRAIN, TROUPE_KILL};
+    enum troupe_stop_mode mode = modes[below(ctx, 5)];
+    struct model_actor *target = model_actor_at(to);
+    troupe_peek peek;
+
+    (void)model_look(to, &peek);
+    int rc = troupe_stop(ctx, target->ref, mode, "chaos");
+    sim_event("stop", self, to, mode);
+    if (rc != 0)
+        return;
+    if (target->ended)
+        sim_fail("actor %u could be stopped after its end", to);
+    target->stop_asked |= mode == TROUPE_STOP;
+    target->drain_asked |= mode == TROUPE_DRAIN;
+    target->kill_asked |= mode == TROUPE_KILL;
+}
+
+static void act_supervise(troupe_ctx *ctx, uint32_t self)
+{
+    struct model_actor *actor = model_actor_at(self);
+    uint32_t restarts = 1 + below(ctx, 5), period_ms = 50 + below(ctx, 1000);
+
+    if (actor->restarts_count != 0 || troupe_supervise(ctx, restarts, period_ms) != 0)
+        return;
+    actor->intensity = restarts;
+    actor->period_ms = period_ms;
+}
+
+/* ---- bonds ---- */
+
+static void act_monitor(troupe_ctx *ctx, uint32_t self, uint32_t to)
+{
+    uint64_t id;
+
+    if (troupe_monitor(ctx, model_actor_at(to)->ref, &id) != 0)
+        return;
+    uint32_t i = model_add_monitor();
+    model.monitors.at[i] = (struct model_monitor){
+        .watcher = self, .target = to, .id = id, .target_was_gone = model_actor_at(to)->ended};
+}
+
+static void act_demonitor(troupe_ctx *ctx, uint32_t self)
+{
+    for (uint32_t i = model.monitors_from; i < model.monitors.count; i++) {
+        struct model_monitor *monitor = &model.monitors.at[i];
+        if (monitor->watcher != self || monitor->over)
+            continue;
+        if (troupe_demonitor(ctx, monitor->id) != 0 && !revoked(self))
+            sim_fail("actor %u cannot take back its monitor of %u", self, monitor->target);
+        monitor->over = true;
+        return;
+    }
+}
+
+static bool is_linked(uint32_t a, uint32_t b)
+{
+    for (uint32_t i = model.links_from; i < model.links.count; i++) {
+        const struct model_link *link = &model.links.at[i];
+        if (!link->over && ((link->a == a && link->b == b) || (link->a == b && link->b == a)))
+            return true;
+    }
+    return false;
+}
+
+static void act_link(troupe_ctx *ctx, uint32_t self, uint32_t to)
+{
+    if (to == self || is_linked(self, to) || troupe_link(ctx, model_actor_at(to)->ref) != 0)
+        return;
+    uint32_t i = model_add_link();
+    model.links.at[i] = (struct model_link){.a = self, .b = to, .target_was_gone = model_actor_at(to)->ended};
+}
+
+static void act_unlink(troupe_ctx *ctx, uint32_t self)
+{
+    for (uint32_t i = model.links_from; i < model.links.count; i++) {
+        struct model_link *link = &model.links.at[i];
+        uint32_t other = link->a == self ? link->b : link->a;
+        if ((link->a != self && link->b != self) || link->over || model_actor_at(other)->ended)
+            continue;
+        if (troupe_unlink(ctx, model_actor_at(other)->ref) == 0)
+            link->over = true;
+        return;
+    }
+}
+
+/* ---- names and timers ---- */
+
+static void act_name(troupe_ctx *ctx, uint32_t self)
+{
+    uint32_t name = below(ctx, SIM_NAMES);
+    struct model_actor *actor = model_actor_at(self);
+    troupe_ref ref;
+
+    if ((actor->names & 1u << name) != 0) {
+        if (troupe_name_release(ctx, sim_name(name)) != 0 && !revoked(self))
+            sim_fail("actor %u cannot release its name n%u", self, name);
+        actor->names &= ~(1u << name);
+        return;
+    }
+    if (below(ctx, 4) == 0 && troupe_name_release(ctx, sim_name(name)) == 0)
+        sim_fail("actor %u could release the name n%u of another", self, name);
+    int rc = troupe_name_register(ctx, sim_name(name));
+    sim_event("name", self, name, (uint64_t)(int64_t)rc);
+    if (rc == 0)
+        model_name_taken(self, name);
+    if (rc == 0 && (troupe_whereis(ctx, sim_name(name), &ref) != 0 || !troupe_ref_equal(ref, actor->ref)))
+        sim_fail("the name n%u does not lead to %u, which took it", name, self);
+}
+
+static void act_timer(troupe_ctx *ctx, uint32_t self)
+{
+    uint32_t i = model_add_timer(), mode = below(ctx, 4);
+    uint64_t delay_ms = below(ctx, 3) == 0 ? below(ctx, 3) : below(ctx, 3) != 0 ? below(ctx, 100) : below(ctx, 100000);
+    struct model_timer timer = {.owner = self, .due_ms = sim_now_ms() + delay_ms};
+    troupe_body body = chaos_body(troupe_random(ctx), self, 0, below(ctx, 3), 0, i);
+    int rc;
+
+    if (mode == 0) {
+        timer.period_ms = 5 + delay_ms;
+        timer.due_ms = sim_now_ms() + timer.period_ms;
+        timer.missed = below(ctx, 2) ? TROUPE_EVERY_SKIP : TROUPE_EVERY_BURST;
+        rc = troupe_timer_every(ctx, timer.period_ms, timer.missed, "tick", body, &timer.id);
+    } else if (mode == 1) {
+        rc = troupe_timer_at(ctx, timer.due_ms, "tick", body, &timer.id);
+    } else {
+        rc = troupe_timer_after(ctx, delay_ms, "tick", body, &timer.id);
+    }
+    timer.over = rc != 0;
+    model.timers.at[i] = timer;
+}
+
+static void act_cancel(troupe_ctx *ctx, uint32_t self)
+{
+    for (uint32_t i = model.timers_from; i < model.timers.count; i++) {
+        struct model_timer *timer = &model.timers.at[i];
+        if (timer->owner != self || timer->over || below(ctx, 2) == 0)
+            continue;
+        int rc = troupe_timer_cancel(ctx, timer->id);
+        if (rc != 0 && !revoked(self))
+            sim_fail("actor %u cannot cancel its timer %u: %s", self, i, troupe_error_lookup(rc)->code);
+        timer->over = true;
+        if (troupe_timer_cancel(ctx, timer->id) != TROUPE_E_NOT_FOUND && !revoked(self))
+            sim_fail("actor %u could cancel its timer %u twice", self, i);
+        return;
+    }
+}
+
+/* ---- the choice ---- */
+
+void chaos_act(troupe_ctx *ctx, uint32_t self, uint32_t energy)
+{
+    uint32_t to = chaos_target(ctx);
+
+    if (to == 0 || sim_world.failed)
+        return;
+    switch (below(ctx, 40)) {
+    case 0: act_flood(ctx, self, to); break;
+    case 1: act_spawn(ctx, self); break;
+    case 2: act_spawn(ctx, self); break;
+    case 3: act_spawn(ctx, self); break;
+    case 4: if (below(ctx, 3) == 0) act_stop(ctx, self, to); break;
+    case 5:
+        if (below(ctx, 3) == 0) {
+            model_actor_at(self)->self_ended = true;
+            troupe_stop_self(ctx, "chaos: enough");
+        }
+        break;
+    case 6: act_supervise(ctx, self); break;
+    case 7: case 8: act_monitor(ctx, self, to); break;
+    case 9: act_demonitor(ctx, self); break;
+    case 10: act_link(ctx, self, to); break;
+    case 11: act_unlink(ctx, self); break;
+    case 12: case 13: act_name(ctx, self); break;
+    case 14: case 15: case 16: act_timer(ctx, self); break;
+    case 17: case 18: act_cancel(ctx, self); break;
+    case 19: case 20: case 21: act_answer(ctx, self); break;
+    case 22: case 23: act_call_wait(ctx, self, to, energy); break;
+    case 24: case 25: case 26: case 27: case 28: case 29:
+        chaos_call(ctx, self, to, energy, false, on_reply);
+        break;
+    default: act_cast(ctx, self, to, energy); break;
+    }
+}
+
+void chaos_last_words(troupe_ctx *ctx, uint32_t self)
+{
+    uint32_t to = chaos_target(ctx);
+
+    if (to != 0 && below(ctx, 2) == 0)
+        act_cast(ctx, self, to, 0);
+    act_answer(ctx, self);
+}

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The driver: the world of the system under test. In each step it runs a worker for some turns, or parks it, or lets
+ * time pass, or asks as an outsider. A parked worker is left alone until wake() was called for it or its deadline has
+ * come, as a blocked thread would be: so a lost wake-up leaves work undone, and rest.c sees it. */
+#include "chaos.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define REST_POLLS_MAX 20000u        /* more polls than this without time passing: a livelock */
+#define REST_EVERY 50u               /* steps between two judgements at rest */
+#define SHUTDOWN_MS 3000u
+
+struct sim_world sim_world;
+
+struct lane {
+    bool parked, woken;
+    uint64_t due_ns;                 /* the deadline that its last poll told */
+};
+
+enum ask { ASK_CALL, ASK_SPAWN, ASK_STOP, ASK_INFO };
+
+struct asked {
+    struct troupe_request request;
+    bool open;
+    enum ask what;
+    uint32_t target, call;
+    uint64_t deadline_ms;
+    struct birth birth;
+};
+
+static struct driver {
+    uint32_t workers;
+    struct lane lanes[SIM_WORKERS_MAX];
+    struct asked asked[SIM_REQUESTS_MAX];
+} driver;
+
+bool sim_fail(const char *format, ...)
+{
+    va_list args;
+
+    if (sim_world.failed)
+        return false;
+    sim_world.failed = true;
+    va_start(args, format);
+    vsnprintf(sim_world.text, sizeof sim_world.text, format, args);
+    va_end(args);
+    if (sim_world.trace)
+        printf("# FAILED: %s\n", sim_world.text);
+    return false;
+}
+
+void sim_event(const char *what, uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t hash = sim_world.signature;
+
+    for (const char *at = what; *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * 0x100000001b3u;
+    hash = ((hash ^ a) * 0x9e3779b97f4a7c15u) ^ (hash >> 29);
+    hash = ((hash ^ b) * 0x9e3779b97f4a7c15u) ^ (hash >> 31);
+    hash = ((hash ^ c) * 0x9e3779b97f4a7c15u) ^ (hash >> 30);
+    sim_world.signature = hash;
+    if (sim_world.trace)
+        printf("# %8llu ms  %-14s %llu:%llu %llu:%llu %lld\n", (unsigned long long)sim_now_ms(), what,
+               (unsigned long long)(a >> 32), (unsigned long long)(a & 0xffffffffu), (unsigned long long)(b >> 32),
+               (unsigned long long)(b & 0xffffffffu), (long long)c);
+}
+
+uint64_t sim_random(void)
+{
+    uint64_t z = (sim_world.random += 0x9e3779b97f4a7c15u);
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+uint32_t sim_below(uint32_t n) { return (uint32_t)((sim_random() >> 32) % n); }
+
+troupe_view sim_name(uint32_t i)
+{
+    static const char *const names[SIM_NAMES] = {"n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"};
+
+    return troupe_view_of(names[i]);
+}
+
+/* ---- the hooks of the system ---- */
+
+static void on_wake(void *user, uint32_t worker)
+{
+    (void)user;
+    if (worker >= driver.workers)
+        sim_fail("worker %u, which is none, is woken", worker);
+    else
+        driver.lanes[worker].woken = true;
+}
+
+static uint64_t on_clock(void *user)
+{
+    (void)user;
+    return sim_world.now_ns + sim_world.turn_ns;
+}
+
+static void on_dead_letter(void *user, troupe_ref to, troupe_ref from, const char *type, int error)
+{
+    (void)user;
+    sim_event("dead letter", model_find(to), (uint64_t)model_find(from) << 8 | (unsigned char)type[0],
+              (uint64_t)(int64_t)error);
+}
+
+static void on_ended(void *user, troupe_ref ref, const char *behavior, const troupe_exit *exit)
+{
+    (void)user;
+    if (behavior != NULL && (strcmp(behavior, "chaos") == 0 || strcmp(behavior, "big") == 0 ||
+                             strcmp(behavior, "trap") == 0))
+        model_ended(model_actor_of(ref), exit);
+}
+
+/* ---- time and workers ---- */
+
+static troupe_worker *worker_at(uint32_t i) { return troupe_system_worker(sim_world.system, i); }
+
+static void unpark(uint32_t i)
+{
+    struct lane *lane = &driver.lanes[i];
+
+    if (lane->parked)
+        troupe_worker_unpark(worker_at(i));
+    lane->parked = lane->woken = false;
+}
+
+static bool may_run(uint32_t i)
+{
+    const struct lane *lane = &driver.lanes[i];
+
+    return !lane->parked || lane->woken || lane->due_ns <= sim_world.now_ns;
+}
+
+/* Run a worker; true when it has nothing to do before its next deadline. */
+static bool run(uint32_t i, uint32_t turns)
+{
+    struct lane *lane = &driver.lanes[i];
+
+    unpark(i);
+    uint64_t delay_ns = troupe_worker_poll(worker_at(i), sim_world.now_ns, turns);
+    lane->due_ns = delay_ns == TROUPE_NEVER ? TROUPE_NEVER : sim_world.now_ns + delay_ns;
+    return delay_ns != 0;
+}
+
+static void park(uint32_t i)
+{
+    struct lane *lane = &driver.lanes[i];
+
+    if (!lane->parked && troupe_worker_park(worker_at(i)))
+        lane->parked = true;
+}
+
+/* Let every worker do all that it can now. */
+static bool settle(void)
+{
+    bool moved = true;
+
+    for (uint32_t polls = 0; moved && !sim_world.failed;) {
+        moved = false;
+        uint32_t first = sim_below(driver.workers);
+        for (uint32_t n = 0; n < driver.workers && !sim_world.failed; n++) {
+            uint32_t i = (first + n) % driver.workers;
+            if (!may_run(i))
+                continue;
+            moved = true;
+            if (run(i, 1 + sim_below(8)))
+                park(i);
+            if (++polls > REST_POLLS_MAX)
+                return sim_fail("the workers are busy for ever at %llu ms", (unsigned long long)sim_now_ms());
+        }
+    }
+    return !sim_world.failed;
+}
+
+static uint64_t next_deadline_ns(void)
+{
+    uint64_t due_ns = TROUPE_NEVER;
+
+    for (uint32_t i = 0; i < driver.workers; i++)
+        if (driver.lanes[i].due_ns < due_ns)
+            due_ns = driver.lanes[i].due_ns;
+    return due_ns;
+}
+
+static void pass_time(void)
+{
+    uint64_t due_ns = next_deadline_ns();
+
+    if (due_ns != TROUPE_NEVER && due_ns > sim_world.now_ns && sim_below(3) == 0)
+        sim_world.now_ns = due_ns;
+    else
+        sim_world.now_ns += sim_below(4) == 0 ? (uint64_t)sim_below(400) * 1000000u : sim_below(3000000);
+    sim_event("time", sim_world.now_ns, 0, 0);
+}
+
+/* ---- outsiders ---- */
+
+static void on_done(troupe_request *request, const troupe_answer *answer)
+{
+    struct asked *asked = request->user;
+
+    if (!asked->open) {
+        sim_fail("a request is answered twice, or after it was cancelled");
+        return;
+    }
+    asked->open = false;
+    sim_event("done", asked->what, asked->target, (uint64_t)(int64_t)answer->error);
+    switch (asked->what) {
+    case ASK_CALL:
+        model_call_over(asked->call, answer->error, answer->body.ptr, answer->body.len);
+        break;
+    case ASK_SPAWN:
+        if (answer->error != 0)
+            break;
+        uint32_t child = model_actor_of(answer->ref);
+        if (!model_actor_at(child)->inited || model_actor_at(child)->starting)
+            sim_fail("a spawn was answered before the init of %u was over", child);
+        break;
+    case ASK_STOP:
+        if (answer->error == 0 && !model_actor_at(asked->target)->ended && model_actor_at(asked->target)->inited &&
+            !model_actor_at(asked->target)->finished)
+            sim_fail("a stop was answered, but actor %u lives", asked->target);
+        if (answer->error == TROUPE_E_TIMEOUT && sim_now_ms() < asked->deadline_ms)
+            sim_fail("a stop timed out early");
+        break;
+    case ASK_INFO:
+        if (answer->error == 0 && !troupe_ref_equal(answer->info->peek.ref, model_actor_at(asked->target)->ref))
+            sim_fail("an info request was answered for another actor");
+        break;
+    }
+}
+
+static struct asked *free_request(enum ask what, uint32_t target)
+{
+    for (uint32_t i = 0; i < SIM_REQUESTS_MAX; i++) {
+        struct asked *asked = &driver.asked[i];
+        if (asked->open)
+            continue;
+        *asked = (struct asked){.open = true, .what = what, .target = target};
+        asked->request.user = asked;
+        return asked;
+    }
+    return NULL;
+}
+
+static void ask_call(troupe_worker *worker, uint32_t to)
+{
+    struct asked *asked = free_request(ASK_CALL, to);
+    if (asked == NULL)
+        return;
+    uint32_t timeout_ms = sim_below(2) ? 0 : 1 + sim_below(300), id = model_add_call();
+    troupe_body body = chaos_body(sim_random(), 0, to, 3 + sim_below(6), id, 0);
+
+    asked->call = id;
+    model.calls.at[id] = (struct model_call){
+        .callee = to,
+        .deadline_ms = sim_now_ms() + (timeout_ms == 0 ? TROUPE_CALL_TIMEOUT_MS_DEFAULT : timeout_ms)};
+    bool was_ended = model_actor_at(to)->ended;
+    model_calling(0, to, id);
+    model_sending(0, to);
+    troupe_request_call(worker, &asked->request, on_done, model_actor_at(to)->ref, troupe_view_of("work"), body,
+                        troupe_view_of("sim"), timeout_ms);
+    /* It took effect unless it was refused at once, without having been seen. */
+    bool refused = !asked->open && model.calls.at[id].answer == MODEL_UNSEEN;
+    model.calls.at[id].refused = refused;
+    model.was_ended = was_ended; /* the actors that ran in between have sent, too */
+    model_sent(0, to, refused ? TROUPE_E_FULL : 0);
+}
+
+static void ask_spawn(troupe_worker *worker)
+{
+    troupe_spawn_opts opts;
+    if (model.living >= SIM_POPULATION)
+        return;
+    struct asked *asked = free_request(ASK_SPAWN, 0);
+    if (asked == NULL)
+        return;
+    chaos_birth(sim_random(), &asked->birth, &opts);
+    opts.link = false;
+    troupe_request_spawn(worker, &asked->request, on_done, &opts);
+}
+
+static void ask_stop(troupe_worker *worker, uint32_t to)
+{
+    enum troupe_stop_mode mode = sim_below(3) != 0 ? (enum troupe_stop_mode)sim_below(2) : TROUPE_KILL;
+    struct asked *asked = free_request(ASK_STOP, to);
+    struct model_actor *target = model_actor_at(to);
+    troupe_peek peek;
+    if (asked == NULL)
+        return;
+    uint32_t timeout_ms = sim_below(100) + 1;
+
+    asked->deadline_ms = sim_now_ms() + timeout_ms;
+    (void)model_look(to, &peek);
+    sim_event("ask stop", to, mode, 0);
+    target->stop_asked |= mode == TROUPE_STOP;
+    target->drain_asked |= mode == TROUPE_DRAIN;
+    troupe_request_stop(worker, &asked->request, on_done, target->ref, mode, troupe_view_of("sim"), timeout_ms);
+    target->kill_asked |= mode == TROUPE_KILL && (asked->open || target->ended);
+}
+
+static void ask_info(troupe_worker *worker, uint32_t to)
+{
+    struct asked *asked = free_request(ASK_INFO, to);
+
+    if (asked != NULL)
+        troupe_request_info(worker, &asked->request, on_done, model_actor_at(to)->ref, 1 + sim_below(50));
+}
+
+static void outsider(uint32_t i)
+{
+    troupe_worker *worker = worker_at(i);
+    uint32_t to = chaos_target_of(sim_random());
+
+    unpark(i);
+    troupe_worker_set_now(worker, sim_world.now_ns);
+    if (to == 0 || model.living < 8 || sim_below(20) == 0) {
+        ask_spawn(worker);
+        return;
+    }
+    switch (sim_below(24)) {
+    case 0:
+        ask_stop(worker, to);
+        break;
+    case 1:
+        ask_info(worker, to);
+        break;
+    case 2: {
+        struct asked *asked = &driver.asked[sim_below(SIM_REQUESTS_MAX)];
+        if (asked->open && asked->request.worker == worker && (asked->what == ASK_CALL || asked->what == ASK_INFO)) {
+            asked->open = false;
+            if (asked->what == ASK_CALL)
+                model.calls.at[asked->call].over = true;
+            troupe_request_cancel(&asked->request);
+        }
+        break;
+    }
+    case 3: case 4: case 5: case 6: case 7: case 8: case 9: case 10: {
+        troupe_body body = chaos_body(sim_random(), 0, to, 3 + sim_below(6), 0, 0);
+        model_sending(0, to);
+        model_sent(0, to, troupe_worker_cast(worker, model_actor_at(to)->ref, troupe_view_of("note"), body,
+                                             troupe_view_of("sim")));
+        break;
+    }
+    default:
+        ask_call(worker, to);
+        break;
+    }
+}
+
+/* ---- a run ---- */
+
+static void step(void)
+{
+    uint32_t i = sim_below(driver.workers);
+
+    switch (sim_below(16)) {
+    case 0: case 1:
+        pass_time();
+        break;
+    case 2: case 3: case 4:
+        outsider(i);
+        break;
+    default:
+        if (may_run(i) && run(i, 1 + sim_below(6)) && sim_below(2) == 0)
+            park(i);
+        break;
+    }
+}
+
+static void drive(uint32_t steps)
+{
+    for (uint32_t n = 1; n <= steps && !sim_world.failed; n++) {
+        step();
+        if (n % REST_EVERY == 0 && settle())
+            model_rest();
+    }
+    /* Let what is open come to its end: every call has a deadline. */
+    for (uint32_t n = 0; n < 8 && !sim_world.failed; n++) {
+        sim_world.now_ns += 1000000000u;
+        if (settle())
+            model_rest();
+    }
+}
+
+static void shut_down(uint64_t baseline)
+{
+    troupe_stats stats;
+    uint64_t until_ns = sim_world.now_ns + (SHUTDOWN_MS + 60000u) * (uint64_t)1000000u;
+
+    for (uint32_t n = sim_below(20); n > 0 && !sim_world.failed; n--)
+        outsider(sim_below(driver.workers)); /* in the midst of things */
+    sim_world.ending = true;
+    unpark(0);
+    troupe_worker_set_now(worker_at(0), sim_world.now_ns);
+    troupe_system_shutdown(worker_at(0), sim_below(2) ? TROUPE_STOP : TROUPE_DRAIN, SHUTDOWN_MS);
+    for (uint32_t n = sim_below(10); n > 0 && !sim_world.failed; n--) {
+        outsider(sim_below(driver.workers)); /* some do not know yet */
+        step();
+    }
+    for (;;) {
+        if (!settle())
+            return;
+        troupe_system_stats(sim_world.system, &stats);
+        uint64_t due_ns = next_deadline_ns();
+        if (stats.actors == 0 || due_ns == TROUPE_NEVER || due_ns > until_ns)
+            break;
+        sim_world.now_ns = due_ns;
+    }
+    if (stats.actors != 0) {
+        sim_fail("%llu actors live through the shutdown", (unsigned long long)stats.actors);
+        return;
+    }
+    sim_world.now_ns += 1000000u;
+    settle();
+    for (uint32_t i = 0; i < SIM_REQUESTS_MAX; i++)
+        if (driver.asked[i].open)
+            sim_fail("a request (kind %d) is not answered after the shutdown", (int)driver.asked[i].what);
+    if (!sim_world.failed)
+        model_end(baseline);
+}
+
+static int make_system(uint64_t seed)
+{
+    troupe_system_config config = {
+        .workers = driver.workers, .node = seed | 1, .seed = seed ^ 0x5eed, .actors_max = 4096,
+        .no_inline = sim_below(3) == 0, .wake = on_wake, .clock_ns = sim_below(2) ? on_clock : NULL,
+        .dead_letter = on_dead_letter, .ended = on_ended};
+    int rc = troupe_system_new(&config, &sim_world.system);
+
+    if (rc == 0)
+        rc = troupe_system_add_behavior(sim_world.system, &sim_chaos);
+    if (rc == 0)
+        rc = troupe_system_add_behavior(sim_world.system, &sim_chaos_big);
+    if (rc == 0)
+        rc = troupe_system_add_behavior(sim_world.system, &sim_chaos_trap);
+    return rc;
+}
+
+void sim_run(const struct sim_options *options, struct sim_result *ret_result)
+{
+    troupe_stats stats = {0};
+    struct sim_result result = {0};
+
+    memset(&driver, 0, sizeof driver);
+    sim_world = (struct sim_world){.random = options->seed * 0x9e3779b97f4a7c15u, .now_ns = 1000000000u,
+                                   .signature = 0xcbf29ce484222325u, .trace = options->trace};
+    driver.workers = 1 + sim_below(SIM_WORKERS_MAX);
+    model_init();
+    if (make_system(options->seed) != 0) {
+        sim_fail("the system cannot be made");
+    } else {
+        model.actors.at[0].ref = (troupe_ref){.home = troupe_system_home(sim_world.system)};
+        troupe_system_stats(sim_world.system, &stats);
+        uint64_t baseline = stats.memory_bytes;
+        drive(options->steps);
+        troupe_system_stats(sim_world.system, &result.stats);
+        if (!sim_world.failed)
+            shut_down(baseline);
+        troupe_system_free(sim_world.system);
+    }
+    result.signature = sim_world.signature;
+    result.failed = sim_world.failed;
+    memcpy(result.text, sim_world.text, sizeof result.text);
+    model_fini();
+    *ret_result = result;
+}

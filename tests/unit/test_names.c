@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of names: unique, given back by identity, and what a name may be. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "base/rng.h"
+#include "core/names.h"
+
+static struct names *make_names(void)
+{
+    struct names *names = calloc(1, sizeof *names);
+
+    assert_non_null(names);
+    troupe__names_init(names, 42);
+    return names;
+}
+
+static void free_names(struct names *names)
+{
+    troupe__names_fini(names);
+    free(names);
+}
+
+static void take(struct names *names, const char *name, uint32_t slot, uint32_t generation)
+{
+    uint32_t other_slot = 0, other_generation = 0;
+
+    assert_int_equal(
+        troupe__names_take(names, troupe_view_of(name), slot, generation, &other_slot, &other_generation), 0);
+}
+
+static void give(struct names *names, const char *name, uint32_t slot, uint32_t generation)
+{
+    assert_int_equal(troupe__names_give(names, troupe_view_of(name), slot, generation), 0);
+}
+
+static void assert_holder(struct names *names, const char *name, uint32_t slot, uint32_t generation)
+{
+    uint32_t found_slot = 0, found_generation = 0;
+
+    assert_int_equal(troupe__names_find(names, troupe_view_of(name), &found_slot, &found_generation), 0);
+    assert_int_equal(found_slot, slot);
+    assert_int_equal(found_generation, generation);
+}
+
+static void assert_free(struct names *names, const char *name)
+{
+    uint32_t slot = 7, generation = 7;
+
+    assert_int_equal(troupe__names_find(names, troupe_view_of(name), &slot, &generation), TROUPE_E_NOT_FOUND);
+    assert_int_equal(slot, 7); /* untouched on failure */
+}
+
+static void assert_name_of(struct names *names, uint32_t slot, uint32_t generation, const char *name)
+{
+    char text[256];
+
+    troupe__names_copy(names, slot, generation, text);
+    assert_string_equal(text, name);
+    assert_true(troupe_view_equal(troupe__names_newest(names, slot, generation), troupe_view_of(name)));
+}
+
+static void test_a_taken_name_tells_its_holder(void **state)
+{
+    struct names *names = make_names();
+    uint32_t slot = 0, generation = 0;
+
+    (void)state;
+    take(names, "hits", 5, 2);
+    assert_int_equal(troupe__names_take(names, troupe_view_of("hits"), 6, 1, &slot, &generation),
+                     TROUPE_E_NAME_TAKEN);
+    assert_int_equal(slot, 5);
+    assert_int_equal(generation, 2);
+    assert_holder(names, "hits", 5, 2);
+    assert_int_equal(atomic_load(&names->count), 1);
+    give(names, "hits", 5, 2);
+    assert_free(names, "hits");
+    assert_int_equal(atomic_load(&names->count), 0);
+    free_names(names);
+}
+
+/* Names are compared by identity before they are given back. */
+static void test_nobody_gives_back_the_name_of_another(void **state)
+{
+    struct names *names = make_names();
+
+    (void)state;
+    take(names, "hits", 5, 2);
+    assert_int_equal(troupe__names_give(names, troupe_view_of("hits"), 5, 1), TROUPE_E_NOT_FOUND);
+    assert_int_equal(troupe__names_give(names, troupe_view_of("hits"), 6, 2), TROUPE_E_NOT_FOUND);
+    troupe__names_give_all(names, 5, 1); /* the former actor of the slot ends late */
+    assert_holder(names, "hits", 5, 2);
+    troupe__names_give_all(names, 5, 2);
+    assert_free(names, "hits");
+    take(names, "hits", 5, 3);
+    assert_name_of(names, 5, 2, "");
+    assert_name_of(names, 5, 3, "hits");
+    give(names, "hits", 5, 3);
+    free_names(names);
+}
+
+static void test_an_actor_with_several_names_shows_the_newest_and_gives_all_back(void **state)
+{
+    struct names *names = make_names();
+
+    (void)state;
+    take(names, "first", 5, 2);
+    take(names, "second", 5, 2);
+    take(names, "of another", 6, 2);
+    take(names, "third", 5, 2);
+    assert_name_of(names, 5, 2, "third");
+    give(names, "third", 5, 2);
+    assert_name_of(names, 5, 2, "second");
+    troupe__names_give_all(names, 5, 2);
+    assert_free(names, "first");
+    assert_free(names, "second");
+    assert_holder(names, "of another", 6, 2);
+    assert_int_equal(atomic_load(&names->count), 1);
+    give(names, "of another", 6, 2);
+    free_names(names);
+}
+
+static void test_names_that_differ_in_one_byte_are_different_names(void **state)
+{
+    static const char *const all[] = {"a", "A", "aa", "a ", "\xc3\xa4"};
+    struct names *names = make_names();
+
+    (void)state;
+    for (uint32_t i = 0; i < 5; i++)
+        take(names, all[i], i + 1, 1);
+    for (uint32_t i = 0; i < 5; i++)
+        assert_holder(names, all[i], i + 1, 1);
+    for (uint32_t i = 0; i < 5; i++)
+        give(names, all[i], i + 1, 1);
+    free_names(names);
+}
+
+static void test_what_is_no_name(void **state)
+{
+    static const char *const bad[] = {"", ".", "..", "a\nb", "a\x7f", "\x01", "\xff", "\xc3", "\xc0\x80",
+                                      "\xed\xa0\x80", "\xf4\x90\x80\x80"};
+    static const char *const good[] = {"a", "...", "a/b", "a b", "@", "%2e", "\xe2\x82\xac", "\xf0\x9f\x8e\xad"};
+    char text[300];
+    struct names *names = make_names();
+    uint32_t slot, generation;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(troupe__name_is_valid(troupe_view_of(bad[i])));
+        assert_int_equal(troupe__names_take(names, troupe_view_of(bad[i]), 1, 1, &slot, &generation),
+                         TROUPE_E_INVALID);
+    }
+    for (unsigned i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_true(troupe__name_is_valid(troupe_view_of(good[i])));
+    assert_false(troupe__name_is_valid((troupe_view){"a\0b", 3}));
+    memset(text, 'x', sizeof text);
+    assert_true(troupe__name_is_valid((troupe_view){text, 255}));
+    assert_false(troupe__name_is_valid((troupe_view){text, 256}));
+    free_names(names);
+}
+
+/* Thousands of names taken and given back in any order: each leads to its holder, and a walk finds each once. */
+#define MANY 3000u
+
+static bool on_name(void *user, troupe_view name, uint32_t slot, uint32_t generation)
+{
+    unsigned *seen = user;
+
+    assert_int_equal(generation, (slot - 1) * 7 + 1);
+    assert_true(name.len > 5);
+    seen[slot - 1]++;
+    return true;
+}
+
+static void name_of(unsigned i, char text[300]) { snprintf(text, 300, "name-%u-%0*u", i, (int)(i % 200 + 1), i); }
+
+static void test_many_names(void **state)
+{
+    struct names *names = make_names();
+    static bool held[MANY];
+    static unsigned seen[MANY];
+    struct rng rng;
+    char text[300];
+    uint32_t count = 0;
+
+    (void)state;
+    rng_init(&rng, 3);
+    for (unsigned step = 0; step < 30000; step++) {
+        unsigned i = rng_below(&rng, MANY);
+        name_of(i, text);
+        if (held[i]) {
+            assert_holder(names, text, i + 1, i * 7 + 1);
+            assert_name_of(names, i + 1, i * 7 + 1, text);
+            give(names, text, i + 1, i * 7 + 1);
+            count--;
+        } else {
+            assert_free(names, text);
+            take(names, text, i + 1, i * 7 + 1);
+            count++;
+        }
+        held[i] = !held[i];
+        assert_int_equal(atomic_load(&names->count), count);
+    }
+    uint64_t cursor = 0;
+    unsigned slices = 0;
+    while (troupe__names_scan(names, &cursor, 100, on_name, seen))
+        assert_in_range(++slices, 1, 10000);
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_int_equal(seen[i], held[i]);
+        if (held[i])
+            troupe__names_give_all(names, i + 1, i * 7 + 1);
+    }
+    assert_int_equal(atomic_load(&names->count), 0);
+    free_names(names);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_taken_name_tells_its_holder),
+        cmocka_unit_test(test_nobody_gives_back_the_name_of_another),
+        cmocka_unit_test(test_an_actor_with_several_names_shows_the_newest_and_gives_all_back),
+        cmocka_unit_test(test_names_that_differ_in_one_byte_are_different_names),
+        cmocka_unit_test(test_what_is_no_name),
+        cmocka_unit_test(test_many_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
