@@ -41,7 +41,8 @@ static void note(struct doctor *doctor, const char *check, enum verdict verdict,
 
 static void describe(const troupe_client_problem *problem, char *out, size_t cap)
 {
-    snprintf(out, cap, "%s%s%s", problem->title, problem->detail[0] != '\0' ? ": " : "", problem->detail);
+    bool has_more = problem->detail[0] != '\0' && strcmp(problem->detail, problem->title) != 0;
+    snprintf(out, cap, "%s%s%s", problem->title, has_more ? ": " : "", has_more ? problem->detail : "");
 }
 
 static bool check_address(struct doctor *doctor)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include "cli/cli.h"
 
@@ -83,8 +84,6 @@ static const char *remedy_for(const troupe_client_problem *problem)
         return "spawn it again; 'troupe ls' shows what runs";
     case TROUPE_E_NOT_FOUND:
         return "'troupe ls' shows what runs";
-    case TROUPE_E_UNKNOWN_BEHAVIOR:
-        return "GET /v1/behaviors lists what the node has";
     case TROUPE_E_UNKNOWN_TYPE:
         return "GET /v1/behaviors lists what each behavior takes";
     case TROUPE_E_NO_ROUTE:
@@ -109,6 +108,24 @@ static int complain_unreachable(const char *url, const troupe_client_problem *pr
     return CLI_EXIT_UNREACHABLE;
 }
 
+/* What programs would look at, in brackets: the behavior's own code, the field, the delay. */
+static void describe_rest(const troupe_client_problem *problem, char *out, size_t cap)
+{
+    char code[128] = "";
+    char field[160] = "";
+    char wait[64] = "";
+    if (problem->error == TROUPE_E_APP) {
+        snprintf(code, sizeof code, " (%s)", problem->code);
+    }
+    if (problem->field[0] != '\0') {
+        snprintf(field, sizeof field, " (field %s)", problem->field);
+    }
+    if (problem->retry_after_ms >= 0) {
+        snprintf(wait, sizeof wait, " (retry after %" PRId64 " ms)", problem->retry_after_ms);
+    }
+    snprintf(out, cap, "%s%s%s", code, field, wait);
+}
+
 int cli_complain_problem(const struct cli *cli, const char *what, const troupe_client_problem *problem)
 {
     int code = cli_problem_exit(problem);
@@ -122,16 +139,11 @@ int cli_complain_problem(const struct cli *cli, const char *what, const troupe_c
         cli_complain("cannot %s: %s", what, problem->detail[0] != '\0' ? problem->detail : problem->title);
         return code;
     }
-    char field[160] = "";
-    char wait[64] = "";
+    char about[360] = "";
+    const char *detail = strcmp(problem->detail, problem->title) != 0 ? problem->detail : "";
     const char *remedy = remedy_for(problem);
-    if (problem->field[0] != '\0') {
-        snprintf(field, sizeof field, " (field %s)", problem->field);
-    }
-    if (problem->retry_after_ms >= 0) {
-        snprintf(wait, sizeof wait, " (retry after %" PRId64 " ms)", problem->retry_after_ms);
-    }
-    cli_complain("cannot %s: %s%s%s%s%s%s%s", what, problem->title, problem->detail[0] != '\0' ? ": " : "",
-                 problem->detail, field, wait, remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
+    describe_rest(problem, about, sizeof about);
+    cli_complain("cannot %s: %s%s%s%s%s%s", what, problem->title, detail[0] != '\0' ? ": " : "", detail, about,
+                 remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
     return code;
 }

@@ -225,7 +225,7 @@ test('a problem is told in one line: what, why, where, and what to do', async (t
     full: [429, { code: 'mailbox_full', title: 'Full', detail: '9 wait', retry: 'yes', retry_after_ms: 250 }],
     poor: [409, { code: 'app.overdrawn', title: 'Refused', detail: 'balance is 3' }],
     evil: [400, { code: 'invalid', title: 'Not valid', detail: 'a\u001b[2Jb\nc', field: 'by' }],
-    old: [410, { code: 'gone', title: 'Gone' }],
+    old: [410, { code: 'gone', title: 'Gone', detail: 'Gone' }],
     lost: [404, { code: 'no_route', title: 'There is no such route' }],
   }
   const cli = troupeAt(await startStandIn(t, (request, response) => {
@@ -239,7 +239,7 @@ test('a problem is told in one line: what, why, where, and what to do', async (t
   }
   const larger = 'send slower, or spawn the actor with a larger mailbox'
   assert.equal(await told('full', 4), `Full: 9 wait (retry after 250 ms); ${larger}\n`)
-  assert.equal(await told('poor', 4), 'Refused: balance is 3\n')
+  assert.equal(await told('poor', 4), 'Refused: balance is 3 (app.overdrawn)\n')
   assert.equal(await told('evil', 4), 'Not valid: a\\x1b[2Jb\\x0ac (field by)\n')
   assert.match(await told('old', 1), /^Gone; spawn it again/)
   assert.match(await told('lost', 4), /troupe doctor/)

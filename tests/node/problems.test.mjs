@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test'
 
 import { Contract, WatchedClient } from './lib/contract.mjs'
 import { assertProblem } from './lib/problem.mjs'
-import { parseResponse, requestBytes } from './lib/socket.mjs'
+import { requestBytes } from './lib/socket.mjs'
 import { start } from './lib/trouped.mjs'
 import { eventually } from './lib/wait.mjs'
 
@@ -240,27 +240,46 @@ test('a full mailbox is 429 with Retry-After, and a batch tells how many were ta
 
 const bigBody = `"${'x'.repeat(BODY_MAX)}"`
 
-test('a body over the limit is 413 before it is sent', async () => {
+const tooLarge = { status: 413, code: 'too_large', field: 'body', detail: /1048576 bytes.*--body-max/ }
+const echoCall = '/v1/actors/@echo/call/echo'
+
+test('a body over the limit is 413 before it is sent, to a client that asks', async () => {
   const connection = await node.connect()
-  connection.send(requestBytes('POST', '/v1/actors/@echo/call/echo', { headers: [['Content-Length', BODY_MAX + 1]] }))
-  const response = await connection.response('POST')
-  assertProblem(response, { status: 413, code: 'too_large', detail: /1048576|1 MiB|--body-max/ })
-  contract.see('POST', '/v1/actors/@echo/call/echo', response)
+  const headers = [['Content-Length', BODY_MAX + 1], ['Expect', '100-continue']]
+  const response = await connection.send(requestBytes('POST', echoCall, { headers })).response('POST')
+  assertProblem(response, tooLarge)
+  contract.see('POST', echoCall, response)
+  await connection.untilClosed()
+  connection.close()
+})
+
+test('a client that asks is told to continue', async () => {
+  const connection = await node.connect()
+  connection.send(requestBytes('POST', echoCall, { headers: [['Content-Length', 4], ['Expect', '100-continue']] }))
+  await connection.receive('HTTP/1.1 100 Continue\r\n\r\n')
+  assert.equal((await connection.send('"ab"').response('POST')).text, '"ab"')
   connection.close()
 })
 
 test('a body over the limit is 413 when it is sent nevertheless', async () => {
-  assertProblem(await client.request('POST', '/v1/actors/@echo/call/echo', { body: bigBody }), { status: 413, code: 'too_large' })
-  client.close()
+  assertProblem(await client.request('POST', echoCall, { body: bigBody }), tooLarge)
 })
+
+const chunk = Buffer.concat([Buffer.from('10000\r\n'), Buffer.alloc(0x10000, 'x'), Buffer.from('\r\n')])
 
 test('a chunked body over the limit is 413', async () => {
   const connection = await node.connect()
-  connection.send(requestBytes('POST', '/v1/actors/@echo/call/echo', { headers: [['Transfer-Encoding', 'chunked']] }))
-  const chunk = Buffer.concat([Buffer.from('10000\r\n'), Buffer.alloc(0x10000, 'x'), Buffer.from('\r\n')])
+  connection.send(requestBytes('POST', echoCall, { headers: [['Transfer-Encoding', 'chunked']] }))
   for (let i = 0; i < 20; i++) connection.send(chunk)
-  const bytes = await connection.untilClosed()
-  assertProblem(parseResponse(bytes, 'POST', true).response, { status: 413, code: 'too_large' })
+  assertProblem(await connection.send('0\r\n\r\n').response('POST'), tooLarge)
+  connection.close()
+})
+
+test('a body without end is cut off', async () => {
+  const connection = await node.connect()
+  connection.send(requestBytes('POST', echoCall, { headers: [['Transfer-Encoding', 'chunked']] }))
+  for (let i = 0; i < 200 && !connection.isOver; i++) await connection.send(chunk).flushed()
+  await connection.untilClosed()
   connection.close()
 })
 

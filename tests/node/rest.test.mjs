@@ -352,6 +352,12 @@ test('the node says who and where it is', async () => {
   assert.equal((await client.get('/version')).json.version, mine.version)
 })
 
+test('the document of the API is served, and it is OpenAPI 3.1', async () => {
+  const document = (await client.get('/openapi.json')).json
+  assert.match(document.openapi, /^3\.1\./)
+  assert.equal(document.servers[0].url, node.api)
+})
+
 test('health is green, and livez answers on its own', async () => {
   for (const target of ['/livez', '/readyz', '/healthz']) assert.equal((await client.get(target)).status, 200, target)
 })
@@ -363,7 +369,7 @@ test('metrics are Prometheus text and count what happens', async () => {
     assert.match(family.name, /^troupe_[a-z0-9_]+$/)
     assert.ok(family.help.length > 0, `${family.name} has no HELP`)
     if (family.type === 'counter') assert.match(family.name, /_total$/)
-    if (/_time|_uptime|duration/.test(family.name)) assert.match(family.name, /_seconds/)
+    if (/_(time|uptime|duration)(_|$)/.test(family.name)) assert.match(family.name, /_seconds/)
   }
   assert.match((await client.get('/metrics')).headers.get('content-type'), /^text\/plain; version=0\.0\.4/)
   const { ref } = await spawn('counter')
@@ -392,7 +398,7 @@ test('OPTIONS tells the methods of a path, and of the node', async () => {
 })
 
 test('the page is served with a strict policy, packed on request, and not again when unchanged', async () => {
-  const page = await node.request('GET', '/')
+  const page = await client.get('/')
   assert.equal(page.status, 200)
   assert.equal(page.type, 'text/html')
   assert.match(page.text, /<title>Troupe<\/title>/)

@@ -11,6 +11,8 @@
 #include "table.h"
 
 #define MODEL_KEPT_MAX 6u
+#define MODEL_ACTORS_MAX (1u << 14)  /* of one run */
+#define MODEL_EVENTS_MAX (1u << 17)  /* calls, timers, monitors, links */
 
 /* What the callee has done with a call so far. */
 enum model_answer {
@@ -81,8 +83,8 @@ struct model_link {
     bool told_a, told_b;             /* a trapping end got its down */
 };
 
-/* A growing array of one of the above; index 0 stays unused, so that 0 can mean none. */
-#define MODEL_LIST(type) struct { struct type *at; uint32_t count, room; }
+/* A list of one of the above; index 0 stays unused, so that 0 can mean none. */
+#define MODEL_LIST(type) struct { struct type *at; uint32_t count; }
 
 struct model {
     MODEL_LIST(model_actor) actors;
@@ -138,6 +140,9 @@ void model_sending(uint32_t from, uint32_t to);               /* before: an outs
 bool model_sent(uint32_t from, uint32_t to, int rc);          /* after: takes the above back unless rc is 0 */
 bool model_received(uint32_t self, const struct note *note, const troupe_msg *msg);
 bool model_writable(uint32_t self, uint32_t from);
+
+/* All up to the last were received, but for calls that came too late. */
+bool model_skipped(uint32_t from, uint32_t to, uint64_t last);
 
 /* Calls to the actor whose deadline has passed may be dropped unseen: take them out of what is queued. */
 void model_expire(uint32_t self);

@@ -15,11 +15,13 @@
 
 #define PROBLEM_JSON "application/problem+json"
 
-static int read_answer(int status, char *content_type, char *body, troupe_client_problem *problem)
+static int read_answer(int status, const char *content_type, const char *body, troupe_client_problem *problem)
 {
     troupe_client_reply reply = {
-        .http_status = status, .content_type = content_type, .body = body, .body_len = strlen(body)};
-    return troupe__problem_read(&reply, problem);
+        .http_status = status, .content_type = strdup(content_type), .body = strdup(body), .body_len = strlen(body)};
+    int rc = troupe__problem_read(&reply, problem);
+    troupe_client_reply_fini(&reply);
+    return rc;
 }
 
 static void test_all_members_are_read(void **state)
@@ -107,7 +109,7 @@ static void test_an_unknown_code_goes_by_its_status(void **state)
 /* A proxy's page, damaged JSON and a document without a code are no node's answer: no code, and the detail shows it. */
 static void test_what_is_no_problem_document_has_no_code(void **state)
 {
-    static char *const rows[][2] = {
+    static const char *const rows[][2] = {
         {"text/html", "<h1>502</h1>"},
         {"", ""},
         {"application/json", "{\"code\":\"gone\"}"},

@@ -92,6 +92,7 @@ int troupe__call_end(troupe_ctx *ctx, struct wait *wait, troupe_msg *reply)
     if (wait->pauses) {
         extra->call_awaited = 0;
         troupe__turn_resume(ctx->actor, PAUSE_CALL);
+        troupe__wait_release_overdue(&extra->waits);
     }
     troupe__wait_remove(&extra->waits, wait);
     return then(ctx, actor_state(ctx->actor), reply);

@@ -35,6 +35,7 @@ struct wait {
     uint8_t kind;             /* enum wait_kind */
     bool pauses;              /* CALL: by troupe_call_wait */
     bool in_mailbox;          /* TIMER: its message is on its way */
+    bool overdue;             /* CALL: its deadline passed while the actor waits for another call */
     uint8_t every;            /* TIMER: enum troupe_every */
     union {
         troupe_reply_fn then; /* CALL */
@@ -52,6 +53,7 @@ struct wait_table {
     uint32_t capacity, used, heap_count;
     uint32_t free_first;      /* index + 1 */
     uint32_t calls, kept, timers; /* how many of these */
+    bool has_overdue;
 };
 
 /* ---- bonds ---- */
@@ -145,5 +147,8 @@ uint64_t troupe__wait_id(const struct wait_table *table, const struct wait *wait
 /* The earliest deadline, or UINT64_MAX. */
 uint64_t troupe__wait_earliest(const struct wait_table *table);
 void troupe__wait_fini(struct pool *pool, struct wait_table *table);
+
+/* The actor's call_wait is over: calls whose deadline passed meanwhile are due now. */
+void troupe__wait_release_overdue(struct wait_table *table);
 
 #endif

@@ -196,6 +196,7 @@ static void start_done(troupe_ctx *ctx, struct message *args)
     if (actor_state_now(actor) == TROUPE_STATE_STARTING)
         atomic_store_release(&actor->state, (uint8_t)TROUPE_STATE_RUNNING);
     if (args->reply_to != REPLY_NOBODY) {
+        mailbox_settle(actor); /* who hears of the start may look: the args no longer count as waiting */
         troupe_answer answer = {.ref = self};
         if (troupe__answer(worker, args, self, &answer) == 0)
             troupe__message_free(&worker->pool, args);

@@ -152,21 +152,29 @@ static void arm(troupe_worker *worker, struct open_request *open, uint64_t deadl
     troupe__lock_release(&worker->wheel_lock);
 }
 
-/* May this worker run the actor now? Whoever asks has claimed it. */
+/* May this worker run the actor now? Whoever asks has claimed it. Queued actors get their slice after so many inline
+ * turns; with none queued there is nobody to be fair to. */
 static bool may_run_inline(troupe_worker *worker, const struct actor *actor)
 {
-    return !worker->in_turn && worker->inline_left > 0 && !worker->system->config.no_inline &&
-           atomic_load_relaxed(&actor_kind(actor)->turn_ns) <= TROUPE_INLINE_TURN_NS_MAX;
+    return !worker->in_turn && (worker->inline_left > 0 || runq_depth(&worker->runq) == 0) &&
+           !worker->system->config.no_inline &&
+           atomic_load_relaxed(&actor_kind(actor)->message_ns) <= TROUPE_INLINE_TURN_NS_MAX;
 }
 
 static void run_or_schedule(troupe_worker *worker, struct actor *actor)
 {
     if (!may_run_inline(worker, actor)) {
+        if (worker->system->config.clock_ns && worker->precise_turns == 0)
+            worker->precise_turns = 1; /* if it was refused as slow, see soon whether it still is */
         troupe__worker_schedule(worker, actor);
         return;
     }
-    worker->inline_left--;
+    if (worker->inline_left > 0)
+        worker->inline_left--;
     counter_add(&worker->stats.turns_inline, 1);
+    /* Timed alone: what the driver did since the last turn is not the actor's. */
+    troupe__turn_begin_slice(worker);
+    worker->precise_turns += worker->precise_turns == 0 && worker->system->config.clock_ns;
     troupe__turn_run(worker, actor);
 }
 

@@ -149,7 +149,7 @@ static void stop_slice(troupe_worker *worker, struct shutdown *shutdown)
     troupe_system *system = worker->system;
     uint32_t end = atomic_load_acquire(&system->slots.end);
     uint32_t from = shutdown->cursor ? (uint32_t)shutdown->cursor : 1;
-    uint32_t to = end - from > SHUTDOWN_SLICE ? from + SHUTDOWN_SLICE : end;
+    uint32_t to = end > from && end - from > SHUTDOWN_SLICE ? from + SHUTDOWN_SLICE : end; /* end is 0 in a new table */
     for (uint32_t slot = from; slot < to; slot++) {
         struct actor *actor = slots_at(&system->slots, slot);
         enum troupe_actor_state state = actor_state_now(actor);

@@ -18,6 +18,8 @@
 
 static bool passes(const struct actor *actor, const struct message *message)
 {
+    if (actor->ending)
+        return true; /* to be disposed of */
     if (actor->pause & PAUSE_CALL)
         return message->what == MESSAGE_REPLY && message->call_id == actor->extra->call_awaited;
     return message->what == MESSAGE_REPLY || message->what == MESSAGE_TIMER; /* starting */
@@ -374,6 +376,11 @@ static bool run_signals(troupe_ctx *ctx)
 
 /* ---- the turn ---- */
 
+#define TURN_SLICE 16u      /* turns timed together */
+#define TURN_PRECISE 256u   /* turns timed alone after a long slice */
+#define TURN_SAMPLE_NS_MAX (4 * TROUPE_INLINE_TURN_NS_MAX)
+#define TURN_TIME_CHECK 16u /* messages between looks at the clock in a turn that is timed alone */
+
 /* Leave the actor's deadlines with a wheel, and tell waiting senders of room. */
 static void leave_extra(troupe_ctx *ctx)
 {
@@ -395,28 +402,41 @@ static bool is_drained(const struct actor *actor)
     return !actor->extra || (actor->extra->waits.calls == 0 && actor->extra->waits.kept == 0);
 }
 
-static void run(troupe_ctx *ctx)
+/* A batch has had its share: as many messages as it may, or, where turns are timed, as much time. */
+static bool is_used_up(const troupe_worker *worker, uint32_t handled)
+{
+    if (handled >= TROUPE_TURN_MESSAGES_MAX)
+        return true;
+    if (worker->precise_turns == 0 || handled % TURN_TIME_CHECK)
+        return false;
+    const troupe_system_config *config = &worker->system->config;
+    return config->clock_ns(config->user) - worker->slice_started_ns > TROUPE_TURN_LONG_NS;
+}
+
+/* Run until nothing is left or the share is used up. Returns the number of messages handled. */
+static uint32_t run(troupe_ctx *ctx)
 {
     struct actor *actor = ctx->actor;
     for (uint32_t handled = 0;;) {
         if ((uint32_t)atomic_load_relaxed(&actor->identity) && run_signals(ctx))
-            return;
+            return handled;
         struct message *message = next_message(ctx);
         if (message) {
+            handled++;
             if (dispatch(ctx, message))
-                return;
-            if (++handled < TROUPE_TURN_MESSAGES_MAX)
+                return handled;
+            if (!is_used_up(ctx->worker, handled))
                 continue;
             mailbox_settle(actor);
             if (actor->extra)
                 leave_extra(ctx);
             troupe__worker_schedule(ctx->worker, actor);
-            return;
+            return handled;
         }
         if (is_drained(actor)) {
             troupe__life_stop(ctx, (enum troupe_exit_cause)actor->exit_cause, 0, (troupe_view){"", 0});
             if (troupe__life_proceed(ctx))
-                return;
+                return handled;
         }
         if (actor->extra)
             leave_extra(ctx);
@@ -424,35 +444,41 @@ static void run(troupe_ctx *ctx)
             continue;
         /* No longer ours, unless a signal came before we let go. */
         if (actor_signals(actor) == 0 || !mailbox_claim(actor))
-            return;
+            return handled;
     }
 }
 
 /* Turns are timed in slices of TURN_SLICE, so that a short one does not cost a look at the clock: a slice that is short
  * as a whole had no long turn in it. After a long slice each turn is timed for a while. */
-#define TURN_SLICE 16u
-#define TURN_PRECISE 256u
 
-static void note_turn_ns(troupe_worker *worker, struct kind *kind, uint64_t turn_ns)
+/* Smooth what a message of this kind costs. A sample has a cap: a turn may be long because the kernel took the core away,
+ * and one such must not keep the kind off the inline way for long. */
+static void note_turn(troupe_worker *worker, struct kind *kind, uint64_t turn_ns, uint32_t messages)
 {
-    uint32_t sample = turn_ns > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)turn_ns;
-    uint32_t smoothed = atomic_load_relaxed(&kind->turn_ns);
-    atomic_store_relaxed(&kind->turn_ns, smoothed - smoothed / 4 + sample / 4);
+    uint64_t each_ns = turn_ns / (messages ? messages : 1);
+    uint32_t sample = each_ns > TURN_SAMPLE_NS_MAX ? TURN_SAMPLE_NS_MAX : (uint32_t)each_ns;
+    uint32_t smoothed = atomic_load_relaxed(&kind->message_ns);
+    atomic_store_relaxed(&kind->message_ns, smoothed - smoothed / 4 + sample / 4);
     if (turn_ns > TROUPE_TURN_LONG_NS)
         counter_add(&worker->stats.turns_long, 1);
 }
 
-static void time_turn(troupe_worker *worker, struct kind *kind)
+static void time_turn(troupe_worker *worker, struct kind *kind, uint32_t messages)
 {
     const troupe_system_config *config = &worker->system->config;
-    if (worker->precise_turns == 0 && ++worker->slice_turns < TURN_SLICE)
+    /* A kind that counts as slow is timed each time, or it would never be seen to be quick again. */
+    bool is_slow = atomic_load_relaxed(&kind->turn_ns) > TROUPE_INLINE_TURN_NS_MAX;
+    uint32_t turns = ++worker->slice_turns;
+    if (worker->precise_turns == 0 && !is_slow && turns < TURN_SLICE)
         return;
     uint64_t now_ns = config->clock_ns(config->user), spent_ns = now_ns - worker->slice_started_ns;
     if (worker->precise_turns > 0) {
         worker->precise_turns--;
-        note_turn_ns(worker, kind, spent_ns);
+        note_turn(worker, kind, spent_ns, messages);
     } else if (spent_ns > TROUPE_TURN_LONG_NS) {
         worker->precise_turns = TURN_PRECISE;
+    } else {
+        note_turn(worker, kind, spent_ns / turns, messages); /* so that one long turn is forgotten again */
     }
     worker->slice_turns = 0;
     worker->slice_started_ns = now_ns;
@@ -480,10 +506,10 @@ void troupe__turn_run(troupe_worker *worker, struct actor *actor)
     worker->in_turn = true;
     counter_add(&worker->turn_count, 1);
     atomic_store_release(&worker->turn_actor, actor); /* pairs with the watchdog's acquire */
-    run(&ctx);
+    uint32_t messages = run(&ctx);
     atomic_store_relaxed(&worker->turn_actor, NULL);
     worker->in_turn = false;
     counter_add(&worker->stats.turns, 1);
     if (worker->system->config.clock_ns)
-        time_turn(worker, kind);
+        time_turn(worker, kind, messages);
 }

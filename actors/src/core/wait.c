@@ -177,6 +177,18 @@ void troupe__wait_fini(struct pool *pool, struct wait_table *table)
     *table = (struct wait_table){0};
 }
 
+void troupe__wait_release_overdue(struct wait_table *table)
+{
+    for (uint32_t i = 0; i < table->used && table->has_overdue; i++) {
+        struct wait *wait = &table->entries[i];
+        if (wait->kind == WAIT_CALL && wait->overdue) {
+            wait->overdue = false;
+            troupe__wait_set_deadline(table, wait, 0);
+        }
+    }
+    table->has_overdue = false;
+}
+
 /* ---- due ---- */
 
 static void send_tick(troupe_ctx *ctx, struct wait *wait)
@@ -209,6 +221,11 @@ static int on_due(troupe_ctx *ctx, struct wait *wait)
     struct child *child = wait->child;
     switch (wait->kind) {
     case WAIT_CALL:
+        if ((ctx->actor->pause & PAUSE_CALL) && !wait->pauses) { /* its continuation must wait as well */
+            wait->overdue = table->has_overdue = true;
+            troupe__wait_set_deadline(table, wait, UINT64_MAX);
+            return 0;
+        }
         return end_call_late(ctx, wait);
     case WAIT_KEPT: /* the caller has been told by its own deadline */
         troupe__message_free(&ctx->worker->pool, wait->message);

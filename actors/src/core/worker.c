@@ -271,6 +271,8 @@ uint64_t troupe_worker_poll(troupe_worker *worker, uint64_t now_ns, uint32_t tur
         struct actor *actor = next_actor(worker);
         if (!actor)
             break;
+        if (i == 0)
+            troupe__turn_begin_slice(worker);
         troupe__turn_run(worker, actor);
     }
     if (runq_depth(&worker->runq) || atomic_load_relaxed(&worker->system->inject_count) ||

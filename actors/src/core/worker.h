@@ -29,7 +29,7 @@
 struct kind {
     const troupe_behavior *behavior;
     uint32_t index;
-    _Atomic uint32_t turn_ns;    /* recent turns, smoothed; advisory: decides only about inline turns */
+    _Atomic uint32_t message_ns; /* of recent turns, smoothed; advisory: decides only about inline turns */
     uint64_t type_heads[TROUPE_TYPES_PER_BEHAVIOR_MAX]; /* the first 8 bytes of each type's name */
     uint8_t type_lens[TROUPE_TYPES_PER_BEHAVIOR_MAX];
 };

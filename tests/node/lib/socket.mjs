@@ -13,6 +13,8 @@ export class Connection {
   #socket
   #received = Buffer.alloc(0)
   #over = false
+  #sent = Promise.resolve()
+  #ended = deferred()
   #wake = deferred()
 
   /** Connect to a port of this machine. */
@@ -33,6 +35,7 @@ export class Connection {
     }
     const over = () => {
       this.#over = true
+      this.#ended.resolve()
       wake()
     }
     socket.on('data', (data) => {
@@ -45,8 +48,13 @@ export class Connection {
   }
 
   send(data) {
-    if (!this.#socket.destroyed) this.#socket.write(bytes(data))
+    if (!this.#socket.destroyed) this.#sent = new Promise((resolve) => this.#socket.write(bytes(data), resolve))
     return this
+  }
+
+  /** Wait until what was sent has left, or the connection is over. */
+  async flushed() {
+    await within(Promise.race([this.#sent, this.#ended.promise]), 'the node to read')
   }
 
   /** Has the other side closed? */
@@ -61,6 +69,17 @@ export class Connection {
     }
     await within(wait(), `close by the node after ${JSON.stringify(this.#received.toString('latin1', 0, 300))}`, deadlineMs)
     return this.#received
+  }
+
+  /** Read exactly this text. */
+  async receive(text, deadlineMs = DEADLINE_MS) {
+    const read = async () => {
+      while (this.#received.length < text.length && !this.#over) await this.#wake.promise
+    }
+    await within(read(), JSON.stringify(text), deadlineMs)
+    const got = this.#received.toString('latin1', 0, text.length)
+    if (got !== text) throw new Error(`got ${JSON.stringify(got)} instead of ${JSON.stringify(text)}`)
+    this.#received = this.#received.subarray(text.length)
   }
 
   /** Read the next response. To a HEAD there is no body. */
