@@ -14,20 +14,31 @@
 #include <troupe/json.h>
 #include <troupe/mem.h>
 
-/* A cursor that builds a sentence and cuts it at the limit. */
+#define SUPPORT_KEY_BYTES_MAX 64 /* of a member's name in a sentence */
+
+/* A sentence that is being built, and cut at the limit. */
 struct support_words {
     size_t len;
     char text[TROUPE_REASON_BYTES_MAX + 1]; /* always ends with a zero */
 };
 
+/* The first bytes of a UTF-8 text, without half a character at the end. */
+static inline troupe_view support_cut(troupe_view text, size_t max)
+{
+    if (text.len <= max)
+        return text;
+    while (max > 0 && ((unsigned char)text.ptr[max] & 0xc0) == 0x80)
+        max--;
+    return (troupe_view){.ptr = text.ptr, .len = max};
+}
+
 static inline void support_say(struct support_words *words, troupe_view more)
 {
-    size_t room = TROUPE_REASON_BYTES_MAX - words->len;
-    size_t len = more.len < room ? more.len : room;
+    troupe_view part = support_cut(more, TROUPE_REASON_BYTES_MAX - words->len);
 
-    if (len != 0)
-        memcpy(words->text + words->len, more.ptr, len);
-    words->len += len;
+    if (part.len != 0)
+        memcpy(words->text + words->len, part.ptr, part.len);
+    words->len += part.len;
     words->text[words->len] = '\0';
 }
 
@@ -59,7 +70,7 @@ static inline int support_explain(const troupe_json_reader *reader, struct suppo
 {
     *words = (struct support_words){0};
     if (reader->key.raw.len != 0) {
-        support_say(words, reader->key.raw);
+        support_say(words, support_cut(reader->key.raw, SUPPORT_KEY_BYTES_MAX));
         support_say(words, troupe_view_of(": "));
     }
     support_say(words, troupe_view_of(reader->reason != NULL ? reader->reason : "not understood"));

@@ -104,7 +104,9 @@ static int init(troupe_ctx *ctx, void *state, const troupe_msg *args)
     memcpy(ticker->body, body.ptr, body.len);
     ticker->body_len = (uint32_t)body.len;
     rc = troupe_monitor(ctx, ticker->to, &monitor);
-    return rc == 0 ? start_timer(ctx, ticker) : rc;
+    if (rc != 0)
+        return troupe_fail(ctx, rc, "to: cannot be monitored");
+    return start_timer(ctx, ticker);
 }
 
 static void tick(troupe_ctx *ctx, struct ticker *ticker)

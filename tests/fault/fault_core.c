@@ -131,7 +131,7 @@ static void fini(void *memory)
 {
     struct state *state = memory;
 
-    world.finis++;
+    world.finis += state->number != 0; /* 0: init never ran */
     troupe_free(state->block);
 }
 
@@ -352,7 +352,7 @@ static void play(size_t fails_from)
         pass(300); /* every deadline passes */
         troupe_system_shutdown(world.worker, TROUPE_STOP, 1000);
         run();
-        pass(1);
+        pass(1500); /* a failure at its very beginning costs it a pass */
         troupe_system_stats(world.system, &stats);
         assert_int_equal(stats.actors, 0);
         assert_int_equal(stats.names, 0);

@@ -94,7 +94,7 @@ static void test_a_stopped_transient_child_ends_for_good(void **state)
         assert_int_equal(child.inits, 1);
         assert_int_equal(parent.ended, 1);
         lab.puppets = NULL; /* the next round uses the same memory */
-        struct lab_request done;
+        static struct lab_request done;
         lab_stop(&lab, parent.ref, TROUPE_STOP, &done, 100);
         lab_run(&lab);
         assert_int_equal(done.error, 0);
@@ -121,7 +121,7 @@ static void test_a_restart_gives_args_name_tag_and_a_new_id(void **state)
     assert_int_equal(parent.child.what, TROUPE_CHILD_STARTED);
     assert_int_equal(parent.child.child, 77);
     assert_true(troupe_ref_equal(parent.child.ref, child.ref));
-    struct lab_request gone;
+    static struct lab_request gone;
     struct puppet former = {.lab = &lab, .ref = first};
     lab_ask(&lab, &former, &gone, 100);
     lab_run(&lab);

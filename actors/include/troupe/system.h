@@ -73,10 +73,6 @@ void troupe_worker_unpark(troupe_worker *worker);
 /* Tell the time without running anything: before requests made between polls. */
 void troupe_worker_set_now(troupe_worker *worker, uint64_t now_ns);
 
-/* Wake a sleeping worker when actors wait in the queue of a busy one: for a watchdog, every few ms while a turn is
- * long. Nothing depends on it but parallelism. Thread: any. */
-void troupe_system_nudge(troupe_system *system);
-
 /* ---- ask: owner functions of a worker ---- */
 
 /* The answer to a request. Borrowed during `done`. */

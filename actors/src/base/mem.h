@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The functions on bytes for internal files; see troupe/mem.h.
+ * The functions of <string.h> that the core may use, under one name for all targets.
  *
  * Thread: any. */
 #ifndef TROUPE_BASE_MEM_H

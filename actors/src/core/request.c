@@ -58,10 +58,11 @@ static struct open_request *open_request(troupe_worker *worker, troupe_request *
 
 static void close_request(troupe_worker *worker, struct open_request *open)
 {
-    if (wheel_entry_is_armed(&open->timer)) {
+    if (open->armed) {
         troupe__lock_acquire(&worker->wheel_lock);
         troupe__wheel_stop(&worker->wheel, &open->timer);
         troupe__lock_release(&worker->wheel_lock);
+        open->armed = false;
     }
     open->request = NULL;
     open->next_free = worker->requests_free;
@@ -149,6 +150,7 @@ static void arm(troupe_worker *worker, struct open_request *open, uint64_t deadl
 {
     troupe__lock_acquire(&worker->wheel_lock);
     troupe__wheel_start(&worker->wheel, &open->timer, deadline_ns);
+    open->armed = true;
     troupe__lock_release(&worker->wheel_lock);
 }
 
@@ -164,8 +166,6 @@ static bool may_run_inline(troupe_worker *worker, const struct actor *actor)
 static void run_or_schedule(troupe_worker *worker, struct actor *actor)
 {
     if (!may_run_inline(worker, actor)) {
-        if (worker->system->config.clock_ns && worker->precise_turns == 0)
-            worker->precise_turns = 1; /* if it was refused as slow, see soon whether it still is */
         troupe__worker_schedule(worker, actor);
         return;
     }

@@ -139,7 +139,7 @@ void troupe_system_shutdown(troupe_worker *worker, enum troupe_stop_mode mode, u
     shutdown->kill_at_ns = worker->now_ns + timeout_ms * NS_PER_MS;
     shutdown->cursor = 0;
     shutdown->again_at_ns = worker->now_ns;
-    shutdown->worker = worker;
+    atomic_store_relaxed(&shutdown->worker, worker); /* the others only ask whether it is they */
 }
 
 /* Tell the actors without parent in the next slice of the table to end. */
@@ -171,7 +171,7 @@ static void stop_slice(troupe_worker *worker, struct shutdown *shutdown)
 uint64_t troupe__shutdown_step(troupe_worker *worker)
 {
     struct shutdown *shutdown = &worker->system->shutdown;
-    if (shutdown->worker != worker)
+    if (atomic_load_relaxed(&shutdown->worker) != worker)
         return TROUPE_NEVER;
     if (!shutdown->killing && worker->now_ns >= shutdown->kill_at_ns) {
         shutdown->killing = true;
@@ -190,7 +190,7 @@ uint64_t troupe__shutdown_step(troupe_worker *worker)
 /* Bring an actor that is left to its end, whatever it waits for. */
 static void end_left(troupe_worker *worker, struct actor *actor)
 {
-    if (actor_state_now(actor) == 0 || actor_state_now(actor) == TROUPE_STATE_STOPPED)
+    if (!actor || actor_state_now(actor) == 0 || actor_state_now(actor) == TROUPE_STATE_STOPPED)
         return;
     troupe__worker_raise(worker, actor, SIGNAL_KILL);
 }
@@ -220,7 +220,7 @@ void troupe_system_free(troupe_system *system)
     for (uint32_t i = 0; whole && i < system->config.workers; i++)
         whole = system->workers[i] != NULL;
     if (whole) {
-        system->shutdown.worker = NULL;
+        atomic_store_relaxed(&system->shutdown.worker, NULL);
         end_all_left(system);
     }
     for (uint32_t i = 0; system->workers && i < system->config.workers; i++) {

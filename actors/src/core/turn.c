@@ -467,7 +467,7 @@ static void time_turn(troupe_worker *worker, struct kind *kind, uint32_t message
 {
     const troupe_system_config *config = &worker->system->config;
     /* A kind that counts as slow is timed each time, or it would never be seen to be quick again. */
-    bool is_slow = atomic_load_relaxed(&kind->turn_ns) > TROUPE_INLINE_TURN_NS_MAX;
+    bool is_slow = atomic_load_relaxed(&kind->message_ns) > TROUPE_INLINE_TURN_NS_MAX;
     uint32_t turns = ++worker->slice_turns;
     if (worker->precise_turns == 0 && !is_slow && turns < TURN_SLICE)
         return;

@@ -9,10 +9,15 @@
  * it: its inbox and the inject queue. Who adds to these does it first and then looks at `parked`; both sides are
  * sequentially consistent, so one of the two sees the other and nothing is left lying. Another worker's run queue is
  * different: work there is in good hands, so a thief that is not woken costs parallelism for a moment, never work.
- * Therefore a push to the own queue looks at `parked` without a fence, and wakes somebody only when two or more wait. */
+ * Therefore a push to the own queue looks at `parked` without a fence, and wakes somebody when two or more wait; for one
+ * alone, which this worker will most likely run next, it does so once in WAKE_AGAIN_NS. And who finds nothing to steal
+ * while another worker is in a turn looks again after STEAL_AGAIN_NS. So nothing waits long behind a long turn. */
 #include "core/worker.h"
 
 #include "core/mailbox.h"
+
+#define WAKE_AGAIN_NS (1 * NS_PER_MS)
+#define STEAL_AGAIN_NS (2 * NS_PER_MS)
 
 /* Wake one parked worker, if there is one: whoever clears its bit calls wake. */
 static void wake_one(troupe_system *system, uint64_t parked)
@@ -136,8 +141,10 @@ void troupe__worker_schedule(troupe_worker *worker, struct actor *actor)
         return;
     }
     uint64_t parked = atomic_load_relaxed(&worker->system->parked); /* advisory, see the head */
-    if (parked && runq_depth(&worker->runq) >= 2)
+    if (parked && (runq_depth(&worker->runq) >= 2 || worker->now_ns - worker->woke_ns >= WAKE_AGAIN_NS)) {
+        worker->woke_ns = worker->now_ns;
         wake_one(worker->system, parked);
+    }
 }
 
 static void set_signals(struct actor *actor, uint32_t signals)
@@ -259,6 +266,15 @@ static void refresh_overload(troupe_worker *worker)
         atomic_store_relaxed(&system->overloaded, over);
 }
 
+static bool is_another_in_turn(const troupe_worker *worker)
+{
+    const troupe_system *system = worker->system;
+    for (uint32_t i = 0; i < system->config.workers; i++)
+        if (system->workers[i] != worker && atomic_load_relaxed(&system->workers[i]->turn_actor))
+            return true;
+    return false;
+}
+
 uint64_t troupe_worker_poll(troupe_worker *worker, uint64_t now_ns, uint32_t turns)
 {
     troupe_worker_set_now(worker, now_ns);
@@ -283,6 +299,8 @@ uint64_t troupe_worker_poll(troupe_worker *worker, uint64_t now_ns, uint32_t tur
     troupe__lock_release(&worker->wheel_lock);
     if (shutdown_ns < next_ns)
         next_ns = shutdown_ns;
+    if (next_ns > worker->now_ns + STEAL_AGAIN_NS && is_another_in_turn(worker))
+        next_ns = worker->now_ns + STEAL_AGAIN_NS;
     if (next_ns == TROUPE_NEVER)
         return TROUPE_NEVER;
     return next_ns > worker->now_ns ? next_ns - worker->now_ns : 0;
@@ -309,19 +327,6 @@ void troupe_worker_unpark(troupe_worker *worker)
     uint64_t bit = UINT64_C(1) << worker->index;
     if (atomic_load_relaxed(&worker->system->parked) & bit)
         atomic_fetch_and_explicit(&worker->system->parked, ~bit, memory_order_seq_cst);
-}
-
-void troupe_system_nudge(troupe_system *system)
-{
-    uint64_t parked = atomic_load_seq(&system->parked);
-    if (!parked)
-        return;
-    for (uint32_t i = 0; i < system->config.workers; i++) {
-        if (runq_depth(&system->workers[i]->runq)) {
-            wake_one(system, parked);
-            return;
-        }
-    }
 }
 
 bool troupe_worker_turn(const troupe_worker *worker, troupe_ref *ret_actor, const char **ret_behavior,

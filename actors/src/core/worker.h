@@ -47,6 +47,7 @@ struct open_request {
     uint32_t generation;
     uint32_t next_free;
     uint32_t slot;
+    bool armed;                  /* the timer was started: its links change under others' hands, so they do not tell */
     struct wheel_entry timer;    /* in this worker's wheel */
 };
 #define REQUESTS_BLOCK 64u
@@ -66,6 +67,7 @@ struct troupe_worker {
     uint32_t requests_count, requests_free; /* slots made; first free slot + 1, 0: none */
     uint32_t inline_left;        /* inline turns until the next poll */
     uint32_t until_inject;
+    uint64_t woke_ns;            /* when this worker last woke another one */
     bool in_turn;
     uint64_t slice_started_ns;   /* for measuring turns */
     uint32_t slice_turns, precise_turns;
@@ -81,7 +83,7 @@ struct troupe_worker {
 };
 
 struct shutdown {
-    troupe_worker *worker;       /* the one that began it, whose these are; NULL: none */
+    _Atomic(troupe_worker *) worker; /* the one that began it, whose the others are; NULL: none */
     bool killing;
     enum troupe_stop_mode mode;
     uint64_t kill_at_ns;
