@@ -63,7 +63,8 @@ static const troupe_type types[] = {
                 .summary = "Give the value of a key and its revision",
                 .body_schema = "{\"type\":\"object\",\"properties\":{" KEY_SCHEMA "},\"required\":[\"key\"],"
                                "\"additionalProperties\":false}",
-                .reply_schema = "{\"type\":\"object\",\"properties\":{\"value\":{},\"revision\":{\"type\":\"integer\"}},"
+                .reply_schema = "{\"type\":\"object\",\"properties\":{\"value\":{},"
+                                "\"revision\":{\"type\":\"integer\"}},"
                                 "\"required\":[\"value\",\"revision\"],\"additionalProperties\":false}"},
     [OP_DELETE] = {.name = "delete",
                    .flags = TROUPE_TYPE_IDEMPOTENT,
@@ -75,7 +76,8 @@ static const troupe_type types[] = {
     [OP_LIST] = {.name = "list",
                  .flags = TROUPE_TYPE_READ_ONLY | TROUPE_TYPE_IDEMPOTENT,
                  .summary = "List keys in the order of their bytes, a page at a time",
-                 .body_schema = "{\"type\":\"object\",\"properties\":{\"prefix\":{\"type\":\"string\",\"maxLength\":255},"
+                 .body_schema = "{\"type\":\"object\",\"properties\":{"
+                                "\"prefix\":{\"type\":\"string\",\"maxLength\":255},"
                                 "\"after\":{\"type\":\"string\",\"maxLength\":255},"
                                 "\"limit\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000}},"
                                 "\"additionalProperties\":false}",

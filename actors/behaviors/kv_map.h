@@ -38,7 +38,8 @@ struct kv_entry *kv_map_find(const struct kv_map *map, troupe_view key, uint32_t
 
 /* Set a value; `old` and `at` are what kv_map_find gave for the key. Key and value are copied.
  * Fails: TROUPE_E_LIMIT, TROUPE_E_NO_MEMORY; then nothing has changed */
-TROUPE_MUST_USE int kv_map_put(struct kv_map *map, troupe_view key, troupe_view value, struct kv_entry *old, uint32_t at);
+TROUPE_MUST_USE int kv_map_put(struct kv_map *map, troupe_view key, troupe_view value, struct kv_entry *old,
+                               uint32_t at);
 
 /* Forget the entry at this place. */
 void kv_map_delete(struct kv_map *map, uint32_t at);

@@ -93,7 +93,9 @@ static void spawn_done(troupe_request *core, const troupe_answer *answer)
         return;
     }
     req->flags = 0;
-    audit_log(req, "spawn", answer->ref, NULL, answer->error);
+    troupe_peek peek;
+    bool is_known = answer->error == 0 && troupe_system_peek(req->env->system, answer->ref, &peek) == 0;
+    audit_log(req, "spawn", answer->ref, is_known ? peek.behavior->name : NULL, answer->error);
     if (answer->error == 0)
         ask_info(req);
     else

@@ -261,7 +261,7 @@ static bool status_fits(const struct model_call *call, int status)
         return status == TROUPE_E_NO_REPLY || status == TROUPE_E_ACTOR_FAILED || status == TROUPE_E_KILLED;
     case MODEL_OPEN: return status == TROUPE_E_KILLED || status == TROUPE_E_ACTOR_FAILED || status == TROUPE_E_NO_REPLY;
     case MODEL_KEPT: return status < 0 && status != TROUPE_E_NO_REPLY && status != TROUPE_E_SHED;
-    case MODEL_EXPIRED: return false;
+    case MODEL_EXPIRED:
     case MODEL_UNSEEN: break;
     }
     if (status == TROUPE_E_SHED)

@@ -26,10 +26,10 @@ int troupe__plant;
 /* What each number means, see the places in the core. */
 static const char *const plants[] = {
     "none",
-    "a wake-up is lost when an actor goes idle",
-    "a down is sent twice",
-    "a cancelled timer arrives when it was queued already",
-    "the mailbox is emptied newest first",
+    "a wake-up is lost: a paused actor gets its reply",
+    "a down comes after demonitor",
+    "a cancelled timer comes when it was on its way already",
+    "messages that waited for a pause come behind later ones",
     "a name is not given back at the end",
     "one restart too many is allowed",
     "drain drops the last message",

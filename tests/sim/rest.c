@@ -92,8 +92,8 @@ static bool rest_call(uint32_t id)
     if (callee->ended)
         return sim_fail("call %u of %u is not answered, though its callee %u has ended", id, call->caller,
                         call->callee);
-    if (call->answer == MODEL_KEPT && keeps(callee, id))
-        return true;
+    if ((call->answer == MODEL_KEPT && keeps(callee, id)) || call->answer == MODEL_EXPIRED)
+        return true; /* the latter is told with the next tick */
     if (call->answer == MODEL_UNSEEN && (lane_pauses(callee) || callee->state == TROUPE_STATE_STOPPING))
         return true;
     return sim_fail("call %u of %u to %u rests unanswered (its callee did %d)", id, call->caller, call->callee,

@@ -66,8 +66,7 @@ typedef struct troupe_handle {
 } troupe_handle;
 TROUPE_MUST_USE int troupe_reply_keep(troupe_ctx *ctx, troupe_handle *ret_handle);
 
-/* Answer a kept call, in a later turn than the one that kept it; the handle is used up. TROUPE_E_STATE when it was used
- * or its caller's deadline has passed. */
+/* Answer a kept call; the handle is used up. TROUPE_E_STATE when it was used or its caller's deadline has passed. */
 TROUPE_MUST_USE int troupe_reply_to(troupe_ctx *ctx, troupe_handle handle, troupe_body body);
 TROUPE_MUST_USE int troupe_reply_error_to(troupe_ctx *ctx, troupe_handle handle, int error, const char *detail);
 TROUPE_MUST_USE int troupe_reply_app_error_to(troupe_ctx *ctx, troupe_handle handle, const char *code,

@@ -381,7 +381,8 @@ int troupe_demonitor(troupe_ctx *ctx, uint64_t monitor)
     if (!bond)
         return TROUPE_E_NOT_FOUND;
     troupe_ref ref = bond->ref;
-    drop_bond(&worker->pool, &extra->bonds, bond);
+    if (!TROUPE_PLANTED(2))
+        drop_bond(&worker->pool, &extra->bonds, bond);
     /* Without memory the other side keeps its half until one of the two ends: its down is dropped then. */
     struct message *request = new_request(worker, SYSTEM_DEMONITOR, troupe_self(ctx), monitor);
     if (request && troupe__send_system(worker, ref, request, SIGNAL_SYSTEM))

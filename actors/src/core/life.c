@@ -413,7 +413,7 @@ static void finish(troupe_ctx *ctx)
         behavior->stop(ctx, actor_state(actor), &exit);
     if (behavior->fini)
         behavior->fini(actor_state(actor));
-    if (actor->has_name)
+    if (actor->has_name && !TROUPE_PLANTED(5))
         troupe__names_give_all(&system->names, self.slot, self.generation);
     if (extra) {
         troupe__bond_on_end(ctx, cause, actor->exit_error, exit.detail);

@@ -31,6 +31,7 @@
 #ifndef TROUPE_CORE_MAILBOX_H
 #define TROUPE_CORE_MAILBOX_H
 
+#include "base/plant.h"
 #include "core/actor.h"
 
 #define WORD_TOP_BITS 44
@@ -71,7 +72,7 @@ static inline int mailbox_push(struct actor *actor, struct message *message)
             if (old & WORD_CLOSING)
                 return TROUPE_E_DRAINING;
             uint32_t count = word_count(old), messages_max = atomic_load_relaxed(&actor->messages_max);
-            if (count >= messages_max) {
+            if (count >= messages_max + TROUPE_PLANTED(10)) {
                 uint8_t policy = atomic_load_relaxed(&actor->policy);
                 if (policy == TROUPE_DROP_NEWEST)
                     return TROUPE_E_SHED;
@@ -82,7 +83,7 @@ static inline int mailbox_push(struct actor *actor, struct message *message)
         message->next = word_message(old);
         uint64_t new = (old & ~WORD_TOP_MASK) + WORD_ONE + top;
         if (atomic_cas_weak_acq_rel(&actor->word, &old, new))
-            return word_top(old) == WORD_IDLE ? PUSH_CLAIMED : PUSH_QUEUED;
+            return word_top(old) == WORD_IDLE && !(TROUPE_PLANTED(1) && word_count(old)) ? PUSH_CLAIMED : PUSH_QUEUED;
     }
 }
 

@@ -181,7 +181,8 @@ static bool wants_restart(const struct child_list *list, const struct child *chi
     if (list->window_per_child && (cause == TROUPE_EXIT_STOPPED || cause == TROUPE_EXIT_DRAINED))
         return false;
     return child->opts.restart == TROUPE_PERMANENT ||
-           (child->opts.restart == TROUPE_TRANSIENT && troupe_exit_is_abnormal(cause));
+           (child->opts.restart == TROUPE_TRANSIENT && troupe_exit_is_abnormal(cause) &&
+            !(TROUPE_PLANTED(9) && cause == TROUPE_EXIT_KILLED));
 }
 
 /* One more restart: is it one too many? The window is made at the first; without memory for it none is allowed. */
@@ -192,7 +193,7 @@ static bool is_within_intensity(troupe_worker *worker, struct child_list *list, 
         *window = troupe__pool_alloc(&worker->pool, sizeof **window);
         if (!*window)
             return false;
-        restart_window_init(*window, list->restarts_max, list->restart_period_ms * NS_PER_MS);
+        restart_window_init(*window, list->restarts_max + TROUPE_PLANTED(6), list->restart_period_ms * NS_PER_MS);
     }
     return restart_window_add(*window, worker->now_ns);
 }

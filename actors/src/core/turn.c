@@ -43,6 +43,12 @@ void troupe__turn_resume(struct actor *actor, uint8_t pause)
     struct extra *extra = actor->extra;
     if (!extra || !extra->deferred_head)
         return;
+    if (TROUPE_PLANTED(4) && actor->inbox_head) {
+        actor->inbox_tail->next = extra->deferred_head;
+        actor->inbox_tail = extra->deferred_tail;
+        extra->deferred_head = extra->deferred_tail = NULL;
+        return;
+    }
     /* All in front again: if another pause holds, they are deferred again in the same order. */
     if (!actor->inbox_head)
         actor->inbox_tail = extra->deferred_tail;
@@ -184,7 +190,8 @@ static bool dispatch(troupe_ctx *ctx, struct message *message)
         troupe__turn_dispose(worker, actor, message, TROUPE_E_GONE); /* it was for a predecessor in this slot */
         return false;
     }
-    if (actor->ending) {
+    bool forgets = TROUPE_PLANTED(7) && actor_state_now(actor) == TROUPE_STATE_DRAINING && !actor->inbox_head;
+    if (actor->ending || forgets) {
         troupe__turn_dispose(worker, actor, message, TROUPE_E_STOPPED);
         return false;
     }

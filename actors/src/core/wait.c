@@ -309,7 +309,7 @@ void troupe__wait_stop_all(troupe_ctx *ctx, enum troupe_exit_cause cause)
                 : troupe_exit_is_abnormal(cause) ? TROUPE_E_ACTOR_FAILED : TROUPE_E_STOPPED;
     for (uint32_t i = 0; i < table->used; i++) {
         struct wait *wait = &table->entries[i];
-        if (wait->kind == WAIT_KEPT) {
+        if (wait->kind == WAIT_KEPT && !TROUPE_PLANTED(8)) {
             struct message *asked = wait->message;
             troupe__wait_remove(table, wait);
             troupe__answer_with_error(ctx->worker, asked, self, error, (troupe_view){"the call was kept when the actor ended", 38});
@@ -394,6 +394,8 @@ int troupe_timer_cancel(troupe_ctx *ctx, uint64_t timer)
     struct wait *wait = extra ? troupe__wait_find(&extra->waits, timer, WAIT_TIMER) : NULL;
     if (!wait)
         return TROUPE_E_NOT_FOUND;
+    if (TROUPE_PLANTED(3) && wait->in_mailbox)
+        return 0;
     if (!wait->in_mailbox)
         troupe__message_free(&ctx->worker->pool, wait->message);
     troupe__wait_remove(&extra->waits, wait); /* its message, if on its way, finds no entry */

@@ -6,7 +6,7 @@
  * again. Nothing in here waits, and no export may be called from inside an import.
  *
  *   imports, all of them
- *     env.done(request, error, head, head_len, body, body_len)   a request has ended; the bytes are valid during the call
+ *     env.done(request, error, head, head_len, body, body_len)   a request has ended; the bytes live during the call
  *     env.log(level, text, text_len)                             an actor said something
  *
  *   exports                                               (texts and bodies are pointer and length)
@@ -19,14 +19,15 @@
  *     troupe_wasm_cast(to, type, content_type, body)      0 or an error
  *     troupe_wasm_poll(now_ms)                            run what is due; ms until the next deadline, 0: more to do,
  *                                                         infinity: nothing is waiting
- *     troupe_wasm_error_code(error), troupe_wasm_error_status(error)   a row of the error table: text with a zero; number
+ *     troupe_wasm_error_code(error)                       a row of the error table: its code, with a zero ...
+ *     troupe_wasm_error_status(error)                     ... and its HTTP status
  *     troupe_wasm_actors(), troupe_wasm_heap_bytes()      living actors; heap bytes in use
  *     troupe_wasm_fail_after(n)                           tests: the n-th allocation from now fails
  *
  * The host numbers its requests as it likes, as `done` may run before the export that began the request returns. An
  * error from spawn, call or stop itself means that the request did not begin and `done` will not run. `head` is a JSON
- * object: {"ref"} of a spawned actor, {"content_type"} of a reply, or {"code", "status", "detail"} of an error, worded as
- * the REST edge words them ("app.conflict", 409). Times are milliseconds on any monotonic clock, as doubles.
+ * object: {"ref"} of a spawned actor, {"content_type"} of a reply, or {"code", "status", "detail"} of an error, in the
+ * words of the REST edge ("app.conflict", 409). Times are milliseconds on any monotonic clock, as doubles.
  *
  * Thread: the instance's only one. */
 #include <troupe/behaviors.h>
@@ -41,6 +42,8 @@
 
 #define TURNS_PER_POLL 1000u
 #define NS_PER_MS 1e6
+#define SEED_LIMIT 9007199254740992.0 /* 2^53: the integers that a double holds exactly */
+#define MEMORY_LIMIT 4294967296.0     /* bytes that wasm32 can address */
 #define HEAD_BYTES_MAX (6u * TROUPE_REASON_BYTES_MAX + 2u * TROUPE_CONTENT_TYPE_BYTES_MAX + 128u)
 
 IMPORT(done)
@@ -214,7 +217,7 @@ int wasm_new(double seed, uint32_t actors_max, double memory_max)
     troupe_system_config config = {.workers = 1, .actors_max = actors_max, .log = on_log};
     int rc;
 
-    if (the_system != NULL || !(seed >= 1 && seed < 9007199254740992.0) || !(memory_max >= 0 && memory_max < 4294967296.0))
+    if (the_system != NULL || !(seed >= 1 && seed < SEED_LIMIT) || !(memory_max >= 0 && memory_max < MEMORY_LIMIT))
         return TROUPE_E_INVALID;
     config.node = config.seed = (uint64_t)seed;
     config.memory_max = (uint64_t)memory_max;

@@ -18,9 +18,9 @@
  * chunk are a size or another caller's. Chunks begin 4 bytes before a multiple of 16, so callers' bytes are aligned to
  * 16 at 4 bytes of overhead. No two free chunks touch, and none touches top: free() joins both sides at once.
  *
- * Lists are by power of two. A request looks at the first few chunks of its own class, then takes the first chunk of the
- * next class that has one (any of those is large enough), then memory from the top; bounded work in each case. Only when
- * the memory cannot grow any more is its own class searched to the end.
+ * Lists are by power of two. A request looks at the first few chunks of its own class, then takes the first chunk of
+ * the next class that has one (any of those is large enough), then memory from the top; bounded work in each case. Only
+ * when the memory cannot grow any more is its own class searched to the end.
  *
  * A free of what is no chunk, or with another size, is a bug that would corrupt the heap: it traps. */
 #include "port/port_wasm.h"
