@@ -315,7 +315,10 @@ static void print_list(const char *flag, const char *const *list)
 static void print_address(const char *flag, const char *host, unsigned port)
 {
     bool is_v6 = strchr(host, ':') != NULL && host[0] != '[';
-    printf(is_v6 ? "%s = [%s]:%u\n" : "%s = %s:%u\n", flag, host, port);
+    if (host[0] == '\0')
+        printf("%s =\n", flag);
+    else
+        printf(is_v6 ? "%s = [%s]:%u\n" : "%s = %s:%u\n", flag, host, port);
 }
 
 static void print_setting(const struct config *config, const struct setting *setting)
@@ -344,7 +347,7 @@ static void print_setting(const struct config *config, const struct setting *set
             printf("%s = %llu\n", setting->flag, (unsigned long long)config->memory_max);
         return;
     }
-    printf("%s = %s\n", setting->flag, text != NULL ? text : "");
+    printf("%s =%s%s\n", setting->flag, text != NULL ? " " : "", text != NULL ? text : "");
 }
 
 void config_print(const struct config *config)

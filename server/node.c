@@ -274,7 +274,7 @@ static void set_limits(struct node *node)
     node->env.connections_max = node->files > 2 * FILES_BESIDE_CONNECTIONS
                                     ? (unsigned)(node->files - FILES_BESIDE_CONNECTIONS)
                                     : (unsigned)(node->files / 2);
-    log_printf(TROUPE_LOG_INFO, "the limit of open files is %llu, so connections are limited to %u",
+    log_printf(TROUPE_LOG_DEBUG, "the limit of open files is %llu, so connections are limited to %u",
                (unsigned long long)node->files, node->env.connections_max);
 }
 

@@ -7,6 +7,7 @@
 # SIM_FLAGS         arguments of the simulator, see tests/sim/main.c
 set -eu
 
+# shellcheck disable=SC2154,SC2086 # make check sets srcdir; SIM_FLAGS are several words
 case $1 in
 */fuzz_*) set -- "$1" "$srcdir/tests/fuzz/corpus/${1##*/fuzz_}" ;;
 */sim)    set -- "$1" ${SIM_FLAGS:-} ;;

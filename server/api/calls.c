@@ -139,9 +139,12 @@ static void cast_batch(struct api_request *req, troupe_ref ref)
         reply_accepted(req, (uint64_t)accepted);
         return;
     }
-    struct api_problem problem = {.error = error, .is_batch = true, .accepted = accepted};
-    if (error == TROUPE_E_TOO_LARGE && accepted == BATCH_LINES_MAX)
-        problem.detail = troupe_view_of("a batch has at most 10000 lines; send the rest in another request");
+    struct api_problem problem = {
+        .error = error, .is_batch = true, .accepted = accepted,
+        .detail = troupe_view_of(accepted == BATCH_LINES_MAX
+                                     ? "a batch has at most 10000 lines; send the rest in another request"
+                                     : "a line was refused; those before it were taken, those after it were not sent"),
+    };
     api_reply_problem(req, &problem);
 }
 

@@ -131,10 +131,32 @@ void api_refuse(struct api_request *req, int error, const char *field, const cha
     api_reply_problem(req, &problem);
 }
 
+/* What to do about the errors of the core that come without words. */
+static const char *remedy(int error)
+{
+    switch (error) {
+    case TROUPE_E_NOT_FOUND:    return "no actor was ever issued this reference; GET /v1/actors lists those that live";
+    case TROUPE_E_GONE:         return "the actor has ended, and references are not used again; spawn another one";
+    case TROUPE_E_FULL:         return "the actor does not keep up; send again later, or spawn it with a larger mailbox";
+    case TROUPE_E_NAME_TAKEN:   return "another actor has the name; use it, take another name, or spawn with "
+                                       "\"if_exists\":\"return\"";
+    case TROUPE_E_UNKNOWN_TYPE: return "the actor's behavior does not take this message type; GET /v1/behaviors lists "
+                                       "the types";
+    case TROUPE_E_DRAINING:     return "the actor or the node takes no more work; use another one";
+    case TROUPE_E_OVERLOADED:   return "the node is over 80 % of its memory budget; try again later";
+    case TROUPE_E_TOO_LARGE:    return "the message is larger than actors take; send less";
+    case TROUPE_E_STOPPED:      return "the actor stopped before it came to the message; spawn another one";
+    case TROUPE_E_NO_REPLY:     return "the actor handled the message and did not reply; cast to it instead";
+    case TROUPE_E_SHED:         return "a newer message took the place in the full mailbox; send again later";
+    default:                    return "";
+    }
+}
+
 void api_reply_answer(struct api_request *req, const troupe_answer *answer, troupe_ref actor)
 {
     struct api_problem problem = {
-        .error = answer->error, .detail = answer->detail, .actor = actor,
+        .error = answer->error, .actor = actor,
+        .detail = answer->detail.len > 0 ? answer->detail : troupe_view_of(remedy(answer->error)),
         .app_status = answer->app_status, .app_code = answer->app_code,
     };
     api_reply_problem(req, &problem);

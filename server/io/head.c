@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "api/head_check.h"
@@ -108,10 +109,15 @@ static void send_answer(int fd, unsigned status, const char *content_type, const
                         unsigned retry_after, bool without_body)
 {
     char buf[ANSWER_BYTES];
+    char date[40];
+    struct tm tm;
+    time_t now = time(NULL);
     struct text text;
+    gmtime_r(&now, &tm);
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
     text_init_fixed(&text, buf, sizeof buf);
-    text_printf(&text, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n", status,
-                phrase_of(status), content_type, len);
+    text_printf(&text, "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+                "Connection: close\r\n", status, phrase_of(status), date, content_type, len);
     if (retry_after > 0)
         text_printf(&text, "Retry-After: %u\r\n", retry_after);
     text_add_str(&text, "\r\n");

@@ -45,7 +45,7 @@ enum {
     BODY_INLINE_BYTES = 1024,
     HOST_BYTES_MAX = 80,            /* of a Host that is remembered as allowed */
     POOL_BYTES = 32 << 10,          /* MHD's memory per connection: a head of 16 KiB and its fields fit */
-    DISCARD_BYTES_MAX = 8 << 20,    /* of a body whose request is refused already */
+    DISCARD_BYTES_MAX = 32 << 20,   /* of a body whose request is refused already */
     BODY_BASE_MS = 30000,           /* a body may take this long and 1 ms per BYTES_PER_MS */
     SEND_BASE_MS = 60000,
     BYTES_PER_MS = 32,

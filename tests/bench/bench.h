@@ -74,9 +74,6 @@ int bench_node_call(struct bench_node *node, troupe_ref to, const char *type, tr
 int bench_node_ask(struct bench_node *node, troupe_ref to, const char *type, troupe_body body, uint64_t count,
                    double *ret_ns);
 
-/* Drive worker 0 until nothing is left to do. State: one worker. */
-void bench_node_settle(struct bench_node *node);
-
 void bench_node_stats(struct bench_node *node, troupe_stats *ret_stats);
 
 uint64_t bench_now_ns(void);

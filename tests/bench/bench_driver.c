@@ -245,12 +245,6 @@ int bench_node_call(struct bench_node *node, troupe_ref to, const char *type, tr
     return bench_node_ask(node, to, type, body, 1, ret_ns);
 }
 
-void bench_node_settle(struct bench_node *node)
-{
-    while (troupe_worker_poll(node->drivers[0].worker, bench_now_ns(), TURNS_PER_POLL) == 0)
-        ;
-}
-
 void bench_node_stats(struct bench_node *node, troupe_stats *ret_stats)
 {
     troupe_system_stats(node->system, ret_stats);

@@ -5,8 +5,8 @@
  *
  *   case  workers  median  min..max  goal  yardstick  ratio  verdict
  *
- * A case runs in rounds; before each round the yardstick is measured, so that a machine that changes its speed is seen
- * (the yardstick column moves) and the ratio still holds. The median of the rounds is judged against the goal.
+ * A case runs in rounds; the yardstick is measured before and after each, so that a machine that changes its speed is
+ * seen (the yardstick column moves) and the ratio still holds. The median of the rounds is judged against the goal.
  *
  * With --messages a case runs exactly once with so many messages, without yardstick and rounds: what runs is then the
  * same each time, for callgrind and perf. */
@@ -128,11 +128,12 @@ static int run_case(const struct bench_case *bench, const struct options *option
     if (bench->own_process)
         rounds = 1; /* memory does not vary from round to round */
     for (uint32_t i = 0; i < rounds; i++) {
-        yards[i] = bench_yardstick(YARDSTICK_MESSAGES);
+        double before = bench_yardstick(YARDSTICK_MESSAGES);
         round = (struct bench_round){.workers = workers, .count = count_of(bench, options), .clock = options->clock};
         int error = run_round(bench, &round);
         if (error != 0)
             return fail(bench, error);
+        yards[i] = (before + bench_yardstick(YARDSTICK_MESSAGES)) / 2;
         values[i] = round.value;
         ratios[i] = round.value / yards[i];
     }

@@ -229,9 +229,10 @@ static int run_skynet(struct bench_round *round)
     return error;
 }
 
-/* ---- idle: actors that have started, handled one message, and wait ---- */
+/* ---- idle: actors that have started, handled one message, and wait. They are made a batch at a time, and the next batch
+ * waits until all of the last have handled theirs, so that no backlog of messages counts as their memory. ---- */
 
-#define IDLE_BURST 256u /* spawned in a turn */
+#define IDLE_BATCH 256u
 
 struct idle {
     uint64_t seen[2];
@@ -239,9 +240,10 @@ struct idle {
 
 static int idle_receive(troupe_ctx *ctx, void *state, const troupe_msg *msg)
 {
-    (void)ctx;
     struct idle *idle = state;
-    return BENCH_READ(msg, &idle->seen[0]) ? 0 : TROUPE_E_INVALID;
+    if (!BENCH_READ(msg, &idle->seen[0]))
+        return TROUPE_E_INVALID;
+    return troupe_cast(ctx, troupe_parent(ctx), "here", troupe_body_none());
 }
 
 static const troupe_type idle_types[] = {{.name = "hit", .flags = TROUPE_TYPE_CAST}};
@@ -258,35 +260,42 @@ static const troupe_behavior idle = {
 };
 
 struct crowd {
-    uint64_t left;
+    uint64_t left;    /* to be spawned */
+    uint32_t awaited; /* spawned, but not here yet */
     troupe_handle asked;
 };
 
-enum { CROWD_RUN, CROWD_MORE };
-static const troupe_type crowd_types[] = {{.name = "run"}, {.name = "more", .flags = TROUPE_TYPE_CAST}};
+enum { CROWD_RUN, CROWD_HERE };
+static const troupe_type crowd_types[] = {{.name = "run"}, {.name = "here", .flags = TROUPE_TYPE_CAST}};
+
+static int crowd_spawn_batch(troupe_ctx *ctx, struct crowd *crowd)
+{
+    for (uint32_t i = 0; i < IDLE_BATCH && crowd->left > 0; i++) {
+        troupe_spawn_opts opts = {.behavior = idle.name};
+        troupe_ref ref;
+        int error = troupe_spawn(ctx, &opts, &ref);
+        if (error == 0)
+            error = troupe_cast(ctx, ref, "hit", BENCH_BODY(crowd->left));
+        if (error != 0)
+            return error;
+        crowd->left--;
+        crowd->awaited++;
+    }
+    return 0;
+}
 
 static int crowd_receive(troupe_ctx *ctx, void *state, const troupe_msg *msg)
 {
     struct crowd *crowd = state;
-    int error = 0;
-
     if (msg->op == CROWD_RUN) {
-        if (!BENCH_READ(msg, &crowd->left))
+        if (!BENCH_READ(msg, &crowd->left) || crowd->left == 0)
             return TROUPE_E_INVALID;
-        error = troupe_reply_keep(ctx, &crowd->asked);
+        int error = troupe_reply_keep(ctx, &crowd->asked);
+        return error != 0 ? error : crowd_spawn_batch(ctx, crowd);
     }
-    for (uint32_t i = 0; error == 0 && i < IDLE_BURST && crowd->left > 0; i++, crowd->left--) {
-        troupe_spawn_opts opts = {.behavior = idle.name};
-        troupe_ref ref;
-        error = troupe_spawn(ctx, &opts, &ref);
-        if (error == 0)
-            error = troupe_cast(ctx, ref, "hit", BENCH_BODY(crowd->left));
-    }
-    if (error != 0)
-        return error;
-    if (crowd->left == 0)
-        return troupe_reply_to(ctx, crowd->asked, troupe_body_none());
-    return troupe_cast(ctx, troupe_self(ctx), "more", troupe_body_none());
+    if (--crowd->awaited > 0)
+        return 0;
+    return crowd->left > 0 ? crowd_spawn_batch(ctx, crowd) : troupe_reply_to(ctx, crowd->asked, troupe_body_none());
 }
 
 static const troupe_behavior crowd = {
@@ -327,8 +336,6 @@ static int crowd_new(struct bench_round *round, const troupe_behavior *const *be
     error = bench_node_spawn(node, &crowd, troupe_body_none(), &ref);
     if (error == 0)
         error = bench_node_call(node, ref, "run", BENCH_BODY(actors), &ns);
-    if (error == 0)
-        bench_node_settle(node);
     *ret_node = node;
     return error;
 }

@@ -82,7 +82,7 @@ test('docs/cli.md and the manual page have every command and flag of troupe', ()
   const usage = help('TROUPE', '--help')
   const commands = [...sectionBetween(usage, 'Commands:\n', '\n\n').matchAll(/^ {2}(\w+)/gm)].map((match) => match[1])
   assert.ok(commands.length > 8, `only ${commands} were read from --help`)
-  const pages = [usage, ...commands.map((command) => help('TROUPE', 'help', command))]
+  const pages = [usage, ...commands.map((command) => help('TROUPE', command, '--help'))]
   const flags = flagsIn(pages.join('\n'))
   assert.ok(flags.length > 15, `only ${flags} were read from the help`)
   for (const [where, text] of [['docs/cli.md', read('docs/cli.md')], ['the manual page', manual('troupe')]]) {

@@ -28,10 +28,13 @@ static struct world {
     troupe_system *system;
     troupe_worker *worker;
     uint64_t now_ns;
-    troupe_ref refs[8];               /* of the actors by their number; zeroed: it was not started */
-    unsigned no_memory;               /* refusals seen */
+    troupe_ref refs[8]; /* of the actors by their number; zeroed: it was not started */
+    unsigned no_memory; /* refusals seen */
     unsigned inits, finis;
-    struct { troupe_request request; unsigned started, done; } requests[REQUESTS];
+    struct {
+        troupe_request request;
+        unsigned started, done;
+    } requests[REQUESTS];
     unsigned requests_count;
 } world;
 
@@ -68,7 +71,7 @@ struct state {
     unsigned number;
     void *block;
     troupe_handle kept;
-    unsigned char rest[100];          /* too large to be kept in the slot */
+    unsigned char rest[100]; /* too large to be kept in the slot */
 };
 
 typedef int (*turn_fn)(troupe_ctx *ctx, struct state *state);
@@ -136,21 +139,35 @@ static void fini(void *memory)
 }
 
 static const troupe_type types[] = {{.name = "do"}, {.name = "echo"}, {.name = "keep"}, {.name = "refuse"}};
-static const troupe_behavior behavior = {
-    TROUPE_BEHAVIOR_HEAD, .name = "worker", .version = "1.0.0", .summary = "does what it is told", .types = types,
-    .types_count = 4, .state_bytes = sizeof(struct state), .flags = TROUPE_BEHAVIOR_TRAP_EXIT, .init = init,
-    .receive = receive, .down = down, .child = child, .fini = fini};
+static const troupe_behavior behavior = {TROUPE_BEHAVIOR_HEAD,
+                                         .name = "worker",
+                                         .version = "1.0.0",
+                                         .summary = "does what it is told",
+                                         .types = types,
+                                         .types_count = 4,
+                                         .state_bytes = sizeof(struct state),
+                                         .flags = TROUPE_BEHAVIOR_TRAP_EXIT,
+                                         .init = init,
+                                         .receive = receive,
+                                         .down = down,
+                                         .child = child,
+                                         .fini = fini};
 
 /* ---- turns ---- */
 
-static const char big[20000];         /* larger than any class of the pool */
+static const char big[20000]; /* larger than any class of the pool */
 
 static int spawn(troupe_ctx *ctx, unsigned number, enum troupe_restart restart, const char *name, bool link)
 {
     troupe_ref ref;
-    troupe_spawn_opts opts = {.behavior = "worker", .args = troupe_body_bytes(&number, sizeof number, "a/b"),
-                              .restart = restart, .name = troupe_view_of(name), .child_tag = number, .link = link,
-                              .backoff_min_ms = number == 3 ? 10 : 0, .backoff_max_ms = number == 3 ? 20 : 0};
+    troupe_spawn_opts opts = {.behavior = "worker",
+                              .args = troupe_body_bytes(&number, sizeof number, "a/b"),
+                              .restart = restart,
+                              .name = troupe_view_of(name),
+                              .child_tag = number,
+                              .link = link,
+                              .backoff_min_ms = number == 3 ? 10 : 0,
+                              .backoff_max_ms = number == 3 ? 20 : 0};
 
     return check(troupe_spawn(ctx, &opts, &ref));
 }
@@ -194,7 +211,8 @@ static int on_reply(troupe_ctx *ctx, void *memory, const troupe_msg *reply)
 
 static int do_messages(troupe_ctx *ctx, struct state *state)
 {
-    troupe_body small = troupe_body_bytes(big, 100, "application/x-small"), large = troupe_body_bytes(big, sizeof big, NULL);
+    troupe_body small = troupe_body_bytes(big, 100, "application/x-small"),
+                large = troupe_body_bytes(big, sizeof big, NULL);
 
     (void)state;
     for (unsigned number = 2; number < 8; number++) {
@@ -269,8 +287,10 @@ static void tell(unsigned number, turn_fn fn)
 
 static void ask_spawn(unsigned number, enum troupe_restart restart)
 {
-    troupe_spawn_opts opts = {.behavior = "worker", .args = troupe_body_bytes(&number, sizeof number, NULL),
-                              .name = number == 1 ? troupe_view_of("one") : troupe_view_of(""), .restart = restart};
+    troupe_spawn_opts opts = {.behavior = "worker",
+                              .args = troupe_body_bytes(&number, sizeof number, NULL),
+                              .name = number == 1 ? troupe_view_of("one") : troupe_view_of(""),
+                              .restart = restart};
 
     troupe_request_spawn(world.worker, next_request(), on_done, &opts);
 }
@@ -301,13 +321,32 @@ static void step_first(void) { ask_spawn(1, TROUPE_TEMPORARY); }
 static void step_second(void) { ask_spawn(5, TROUPE_TRANSIENT); }
 static void step_spawn(void) { tell(1, do_spawn); }
 static void step_bonds(void) { tell(1, do_bonds); }
-static void step_messages(void) { tell(1, do_messages); tell(2, do_messages); }
+static void step_messages(void)
+{
+    tell(1, do_messages);
+    tell(2, do_messages);
+}
 static void step_timers(void) { tell(1, do_timers_and_names); }
-static void step_calls(void) { ask_call(1, "echo"); ask_call(5, "echo"); ask_call(5, "keep"); ask_call(4, "refuse"); }
-static void step_kept(void) { tell(2, do_answer_kept); tell(5, do_answer_kept); }
+static void step_calls(void)
+{
+    ask_call(1, "echo");
+    ask_call(5, "echo");
+    ask_call(5, "keep");
+    ask_call(4, "refuse");
+}
+static void step_kept(void)
+{
+    tell(2, do_answer_kept);
+    tell(5, do_answer_kept);
+}
 static void step_info(void) { troupe_request_info(world.worker, next_request(), on_done, world.refs[1], 100); }
 static void step_time(void) { pass(30); }
-static void step_fail(void) { tell(2, do_fail); tell(3, do_fail); tell(5, do_fail); }
+static void step_fail(void)
+{
+    tell(2, do_fail);
+    tell(3, do_fail);
+    tell(5, do_fail);
+}
 static void step_kill(void)
 {
     troupe_request_stop(world.worker, next_request(), on_done, world.refs[4], TROUPE_KILL, troupe_view_of("x"), 100);
@@ -318,9 +357,9 @@ static void step_drain(void)
     troupe_request_stop(world.worker, next_request(), on_done, world.refs[3], TROUPE_DRAIN, troupe_view_of("x"), 100);
 }
 
-static void (*const steps[])(void) = {step_first, step_second, step_spawn, step_bonds, step_messages, step_timers,
-                                      step_calls, step_kept,   step_info,  step_time,  step_fail,     step_time,
-                                      step_messages, step_calls, step_kill, step_drain, step_time};
+static void (*const steps[])(void) = {step_first,    step_second, step_spawn, step_bonds, step_messages, step_timers,
+                                      step_calls,    step_kept,   step_info,  step_time,  step_fail,     step_time,
+                                      step_messages, step_calls,  step_kill,  step_drain, step_time};
 #define STEPS (sizeof steps / sizeof steps[0])
 
 /* Run it all. fails_from: the step from which each step begins with a failing allocation. */

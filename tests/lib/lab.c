@@ -127,8 +127,8 @@ static const troupe_type types[] = {
 #define PUPPET(word, bits)                                                                                             \
     {                                                                                                                  \
         TROUPE_BEHAVIOR_HEAD, .name = word, .version = "1.0.0", .summary = "does what the test says", .types = types,  \
-        .types_count = 3, .state_bytes = sizeof(struct state), .flags = bits, .init = init, .receive = receive,        \
-        .down = down, .child = child, .stop = stop, .fini = fini                                                       \
+                              .types_count = 3, .state_bytes = sizeof(struct state), .flags = bits, .init = init,      \
+                              .receive = receive, .down = down, .child = child, .stop = stop, .fini = fini             \
     }
 static const troupe_behavior puppet_behavior = PUPPET("puppet", 0);
 static const troupe_behavior trap_behavior = PUPPET("trap", TROUPE_BEHAVIOR_TRAP_EXIT);
@@ -259,8 +259,7 @@ troupe_spawn_opts lab_opts(struct lab *lab, struct puppet *puppet, const troupe_
     return all;
 }
 
-void lab_spawn_later(struct lab *lab, struct puppet *puppet, const troupe_spawn_opts *opts,
-                     struct lab_request *request)
+void lab_spawn_later(struct lab *lab, struct puppet *puppet, const troupe_spawn_opts *opts, struct lab_request *request)
 {
     troupe_spawn_opts all = lab_opts(lab, puppet, opts);
 
@@ -299,8 +298,7 @@ void lab_do(struct lab *lab, struct puppet *puppet, puppet_fn fn)
 
 int lab_note(struct lab *lab, struct puppet *puppet)
 {
-    return troupe_worker_cast(lab->worker, puppet->ref, troupe_view_of("note"), troupe_body_none(),
-                              troupe_view_of(""));
+    return troupe_worker_cast(lab->worker, puppet->ref, troupe_view_of("note"), troupe_body_none(), troupe_view_of(""));
 }
 
 void lab_ask(struct lab *lab, struct puppet *puppet, struct lab_request *request, uint32_t timeout_ms)

@@ -33,7 +33,7 @@ struct lab {
     troupe_worker *worker;
     uint64_t now_ns, baseline;
     uint64_t dead_letters;
-    char log[4096];                  /* two letters an event: the puppet's and what happened, see lab.c */
+    char log[4096]; /* two letters an event: the puppet's and what happened, see lab.c */
     struct puppet *puppets;
 };
 
@@ -43,19 +43,19 @@ typedef int (*puppet_fn)(troupe_ctx *ctx, struct puppet *self);
 struct puppet {
     char letter;
     puppet_fn on_init, on_note, on_ask, on_stop, on_down, on_child, on_timer; /* NULL: only counted; an ask is echoed */
-    struct puppet *other;            /* for the test's functions */
-    uint64_t number;                 /* the same */
+    struct puppet *other;                                                     /* for the test's functions */
+    uint64_t number;                                                          /* the same */
     troupe_handle handle;
 
     struct lab *lab;
-    troupe_ref ref;                  /* of the present incarnation */
+    troupe_ref ref; /* of the present incarnation */
     unsigned inits, notes, asks, timers, writables, downs, stops, finis, replies, ends;
     unsigned started, restarting, ended; /* child events */
-    const troupe_msg *msg;           /* during on_note, on_ask, on_timer */
+    const troupe_msg *msg;               /* during on_note, on_ask, on_timer */
     troupe_down down;
     troupe_child_event child;
-    troupe_exit exit;                /* of its last end */
-    int status;                      /* of its last reply */
+    troupe_exit exit; /* of its last end */
+    int status;       /* of its last reply */
     struct puppet *next;
 };
 

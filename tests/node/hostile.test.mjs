@@ -13,11 +13,26 @@ import { parseResponse } from './lib/socket.mjs'
 import { start } from './lib/trouped.mjs'
 import { eventually } from './lib/wait.mjs'
 
-const HEAD_TIMEOUT_MS = 1000
+const timeouts = ['--head-timeout', '1s', '--idle-timeout', '2s'] // what is never whole ends by one of them
 const AT_ONCE = 8 // rows that run side by side
 
-/** Rows that are served on a connection that the library owns already: the library hides the byte. */
-const hidden = new Set([])
+/** Heads that are served on a connection that the library owns already: it hides the byte that is wrong. */
+const hiddenInHeads = new Set([
+  'a folded Transfer-Encoding',
+  'bare LF throughout',
+  'bare LF after the request line',
+  'bare LF after a header',
+  'bare LF as the empty line',
+  'NUL in a value',
+  'NUL in the target',
+  'an empty name',
+  'a folded header',
+  'a header folded by a tab',
+  'two spaces before the target',
+])
+
+/** Bodies that are served on every connection. */
+const hiddenInBodies = new Set(['bare LF after a chunk size', 'bare LF after a chunk'])
 
 let node
 let before_
@@ -27,7 +42,7 @@ const cleanups = []
 const suite = { after: (fn) => cleanups.push(fn) } // what starts before the tests ends after them
 
 before(async () => {
-  node = await start(suite, ['--head-timeout', `${HEAD_TIMEOUT_MS}ms`])
+  node = await start(suite, timeouts)
   await node.spawn('echo', { name: 'target' })
   await node.request('GET', '/version') // whatever is made on first use is there now
   before_ = { descriptors: node.descriptors(), memory: node.memory() }
@@ -55,23 +70,29 @@ function startGoodClient() {
   return client
 }
 
-/** Every response in the bytes, in order. */
-function responsesIn(bytes) {
-  const found = []
-  for (let rest = bytes; rest.length > 0; ) {
-    const parsed = parseResponse(rest, 'POST', true)
-    assert.ok(parsed, `half a response: ${JSON.stringify(rest.toString('latin1', 0, 300))}`)
-    found.push(parsed.response)
-    rest = rest.subarray(parsed.size)
-  }
-  return found
+/** All that the node sent until it closed is one problem with this status. */
+function assertRefused(bytes, row) {
+  const { size, response } = parseResponse(bytes, 'POST', true)
+  assert.equal(size, bytes.length, `more than one answer: ${bytes}`)
+  assert.equal(response.status, row.status, response.text)
+  assert.equal(response.type, 'application/problem+json')
+  assert.equal(response.json.status, row.status)
+  assert.ok(response.json.detail.length > 0)
 }
 
-function assertRefusal(response, row, statuses) {
-  assert.ok(statuses.includes(response.status), `${row.name}: ${response.status} ${response.text}`)
-  if (response.type !== 'application/problem+json') return
-  assert.equal(response.json.status, response.status)
-  assert.ok(response.json.detail.length > 0)
+/** Nothing was served before the node closed, and what it said, if it said anything, is a refusal that announces the
+ *  close. The library's own pages are not judged further: some say their status line twice. */
+function assertNotServed(bytes) {
+  const text = bytes.toString('latin1')
+  const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]))
+  assert.deepEqual(statuses.filter((status) => status < 400), [], text)
+  if (text !== '') assert.match(text, /^connection: close\r$/im)
+}
+
+/** The library serves it. When this fails the byte is seen after all, and the row comes off the list. */
+async function assertHidden(connection, row) {
+  const response = await connection.response('POST')
+  assert.ok(response.status < 300 || response.status === 404, `${row.name} is refused: ${response.status}`)
 }
 
 test('hostile input', { concurrency: AT_ONCE }, async (t) => {
@@ -79,41 +100,39 @@ test('hostile input', { concurrency: AT_ONCE }, async (t) => {
   for (const row of heads) {
     rows.push(t.test(`as the first request: ${row.name}`, async () => {
       const connection = await node.connect()
-      const responses = responsesIn(await connection.send(row.bytes).untilClosed())
+      connection.send(row.bytes)
+      if (hiddenInBodies.has(row.name)) await assertHidden(connection, row)
+      else if (row.isBody) assertNotServed(await connection.untilClosed())
+      else assertRefused(await connection.untilClosed(), row)
       connection.close()
-      assert.equal(responses.length, 1, `${row.name}: ${responses.map((one) => one.status)}`)
-      assertRefusal(responses[0], row, [row.status])
     }))
 
     rows.push(t.test(`as the third request: ${row.name}`, async () => {
       const connection = await node.connect()
       for (let i = 0; i < 2; i++) assert.equal((await connection.request('GET', '/version')).status, 200)
       connection.send(row.bytes)
-      if (hidden.has(row.name)) {
-        assert.ok((await connection.response()).status < 400, `${row.name} is refused: take it off the list`)
-        return connection.close()
-      }
-      const responses = responsesIn(await connection.untilClosed())
+      if (hiddenInBodies.has(row.name) || hiddenInHeads.has(row.name)) await assertHidden(connection, row)
+      else assertNotServed(await connection.untilClosed())
       connection.close()
-      assert.ok(responses.length <= 1, `${row.name}: ${responses.map((one) => one.status)}`)
-      for (const response of responses) assertRefusal(response, row, [400, 408, 413, 414, 431, 501, 505])
     }))
   }
 
-  rows.push(t.test('one byte a second does not outlast the deadline for the head', async () => {
-    const connection = await node.connect()
-    const bytes = `GET /version HTTP/1.1\r\nHost: localhost\r\nX-A: ${'b'.repeat(100)}`
-    let sent = 0
-    const drip = setInterval(() => connection.send(bytes[sent++]), 100) // ten times as fast, for a tenth of the deadline
-    try {
-      const responses = responsesIn(await connection.untilClosed())
-      assert.deepEqual(responses.map((one) => one.status), [408])
-      assert.ok(sent < bytes.length, 'the deadline did not count from the first byte')
-    } finally {
-      clearInterval(drip)
-      connection.close()
-    }
-  }))
+  for (const requests of [0, 2]) {
+    rows.push(t.test(`one byte after the other does not outlast the deadline, after ${requests} requests`, async () => {
+      const connection = await node.connect()
+      for (let i = 0; i < requests; i++) assert.equal((await connection.request('GET', '/version')).status, 200)
+      const bytes = `GET /version HTTP/1.1\r\nHost: localhost\r\nX-A: ${'b'.repeat(1000)}`
+      let sent = 0
+      const drip = setInterval(() => connection.send(bytes[sent++]), 100)
+      try {
+        assertNotServed(await connection.untilClosed())
+        assert.ok(sent < 200, `${sent} bytes were taken`)
+      } finally {
+        clearInterval(drip)
+        connection.close()
+      }
+    }))
+  }
   await Promise.all(rows)
 })
 
@@ -134,5 +153,5 @@ test('what the library hides is documented, and nothing else', () => {
   const section = /^#+ What the HTTP library hides\n([^]*?)(?=^#|$(?![^]))/m.exec(docs)
   assert.ok(section, 'docs/operations.md has no section "What the HTTP library hides"')
   const listed = [...section[1].matchAll(/^[-*] `([^`]+)`/gm)].map((match) => match[1])
-  assert.deepEqual(listed.sort(), [...hidden].sort())
+  assert.deepEqual(listed.sort(), [...hiddenInHeads, ...hiddenInBodies].sort())
 })

@@ -8,6 +8,7 @@ import net from 'node:net'
 import path from 'node:path'
 import { test } from 'node:test'
 
+import { assertProblem } from './lib/problem.mjs'
 import { Connection, requestBytes } from './lib/socket.mjs'
 import { run, start, temporaryFolder } from './lib/trouped.mjs'
 import { eventually, within } from './lib/wait.mjs'
@@ -24,6 +25,16 @@ async function assertRefused(node, code, line) {
   const lines = result.stderr.trimEnd().split('\n').filter((text) => !text.startsWith('{') && !text.startsWith('Try `trouped --help'))
   assert.equal(lines.length, 1, result.stderr)
   assert.match(lines[0], line)
+}
+
+/** A client whose call is with an actor that has not answered yet. */
+async function callWaiting(node, type, json) {
+  const { ref } = await node.spawn('faulty')
+  const waiting = await node.connect()
+  waiting.send(requestBytes('POST', `/v1/actors/${ref}/call/${type}?timeout=10m`, { body: JSON.stringify(json) }))
+  const isThere = async () => (await node.request('GET', `/v1/actors/${ref}`)).json.processed === 1
+  await eventually(isThere, 'the call is with the actor')
+  return waiting
 }
 
 // ---- ports ----
@@ -199,14 +210,7 @@ test('--check-config judges and starts nothing', async (t) => {
 
 test('SIGTERM drains: what was accepted is answered, new work is refused', async (t) => {
   const node = await start(t)
-  await node.spawn('faulty', { name: 'slow' })
-  const waiting = await node.connect()
-  waiting.send(requestBytes('POST', '/v1/actors/@slow/call/late?timeout=1m', { body: '{"ms":300}' }))
-  const probe = await node.connect()
-  await eventually(
-    async () => (await probe.request('GET', '/v1/actors/@slow')).json.processed === 1,
-    'the call is with the actor',
-  )
+  const waiting = await callWaiting(node, 'late', { ms: 300 })
   node.signalTo('SIGTERM')
   assert.equal((await waiting.response('POST')).status, 200)
   const { code, stderr } = await node.untilExit()
@@ -215,14 +219,7 @@ test('SIGTERM drains: what was accepted is answered, new work is refused', async
 
 test('SIGTERM ends a node in which a call would wait for ever', async (t) => {
   const node = await start(t, ['--drain-timeout', '200ms'])
-  await node.spawn('faulty', { name: 'mute' })
-  const waiting = await node.connect()
-  waiting.send(requestBytes('POST', '/v1/actors/@mute/call/never?timeout=10m', { body: '{}' }))
-  const probe = await node.connect()
-  await eventually(
-    async () => (await probe.request('GET', '/v1/actors/@mute')).json.processed === 1,
-    'the call is with the actor',
-  )
+  const waiting = await callWaiting(node, 'never', {})
   node.signalTo('SIGTERM')
   const response = await waiting.response('POST')
   assert.ok(response.status >= 400 && response.type === 'application/problem+json', response.text)
@@ -243,33 +240,48 @@ test('SIGTERM ends idle kept-alive connections', async (t) => {
 
 test('SIGINT leaves at once', async (t) => {
   const node = await start(t)
-  await node.spawn('faulty', { name: 'mute' })
-  const waiting = await node.connect()
-  waiting.send(requestBytes('POST', '/v1/actors/@mute/call/never?timeout=10m', { body: '{}' }))
-  const probe = await node.connect()
-  await eventually(
-    async () => (await probe.request('GET', '/v1/actors/@mute')).json.processed === 1,
-    'the call is with the actor',
-  )
+  const waiting = await callWaiting(node, 'never', {})
   const { code } = await node.signalTo('SIGINT').untilExit()
   assert.ok(code === 0 || code === 130, `exit code ${code}`)
   assert.equal(existsSync(node.portsFile), false)
   await waiting.untilClosed()
 })
 
-test('a second SIGTERM does not wait', async (t) => {
+test('a second signal does not wait', async (t) => {
+  const node = await start(t, ['--drain-timeout', '10m'])
+  const waiting = await callWaiting(node, 'never', {})
+  await node.signalTo('SIGTERM').line((line) => line.includes('terminated'), 'stderr')
+  const { code } = await node.signalTo('SIGTERM').untilExit()
+  assert.equal(code, exit.failed)
+  assert.equal(existsSync(node.portsFile), false)
+})
+
+test('SIGHUP ends nothing', async (t) => {
   const node = await start(t)
-  await node.spawn('faulty', { name: 'mute' })
-  const waiting = await node.connect()
-  waiting.send(requestBytes('POST', '/v1/actors/@mute/call/never?timeout=10m', { body: '{}' }))
-  node.signalTo('SIGTERM').signalTo('SIGTERM')
-  await node.untilExit()
+  node.signalTo('SIGHUP')
+  assert.equal((await node.request('GET', '/readyz')).status, 200)
+  await node.stop()
+})
+
+test('a node over its memory budget refuses new work and says so', async (t) => {
+  const node = await start(t, ['--memory-max', '1M'])
+  const client = await node.connect()
+  const spawn = () => client.request('POST', '/v1/actors', { body: '{"behavior":"echo"}' })
+  let response = await spawn()
+  for (let i = 0; i < 20_000 && response.status === 201; i++) response = await spawn()
+  assertProblem(response, { status: 503, code: 'overloaded', retry: 'yes', outcome: 'not_done' })
+  assert.equal((await node.request('GET', '/readyz')).status, 503)
+  assert.equal((await node.request('GET', '/livez')).status, 200)
+  const { items } = (await client.request('GET', '/v1/actors?limit=1000')).json
+  for (const { ref } of items) assert.equal((await client.request('DELETE', `/v1/actors/${ref}`)).status, 204)
+  await eventually(async () => (await spawn()).status === 201, 'there is room again')
+  client.close()
 })
 
 // ---- clients that go away or dawdle ----
 
 test('a client that leaves while its call waits frees everything', async (t) => {
-  const node = await start(t)
+  const node = await start(t, ['--drain-timeout', '100ms'])
   await node.spawn('faulty', { name: 'mute' })
   const probe = await node.connect()
   const openCalls = async () => (await probe.request('GET', '/v1/actors/@mute')).json.processed
@@ -304,7 +316,7 @@ test('a client that leaves in the middle of its request frees everything', async
 })
 
 test('a client that sends no more has its answer, or its end, and nothing is left', async (t) => {
-  const node = await start(t)
+  const node = await start(t, ['--drain-timeout', '100ms'])
   await node.spawn('faulty', { name: 'late' })
   const before = node.descriptors()
   const quick = await node.connect()

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the random actors choose from. Each action tells the model before or after, as the promise begins. */
+ * What the random actors choose from: whom, and what. Each action tells the model before or after, as the promise
+ * begins; those of messages are in messages.c. */
 #include "chaos.h"
-
-#include <string.h>
-
-static uint32_t below(troupe_ctx *ctx, uint32_t n) { return (uint32_t)((troupe_random(ctx) >> 32) % n); }
-
-/* It was killed in this very turn, by itself: its context does nothing any more. */
-static bool revoked(uint32_t self) { return model_actor_at(self)->kill_asked; }
 
 /* ---- choosing ---- */
 
@@ -28,19 +22,6 @@ uint32_t chaos_target_of(uint64_t random)
 
 uint32_t chaos_target(troupe_ctx *ctx) { return chaos_target_of(troupe_random(ctx)); }
 
-troupe_body chaos_body(uint64_t random, uint32_t from, uint32_t to, uint32_t energy, uint32_t call, uint32_t timer)
-{
-    static unsigned char bytes[sizeof(struct note) + 6000];
-    uint32_t padding = (random & 7) != 0 ? 0 : (random & 56) != 0 ? (uint32_t)(random >> 32) % 400
-                                                                  : (uint32_t)(random >> 32) % 6000;
-    struct note note = {.magic = NOTE_MAGIC, .sender = from, .energy = energy,
-                        .size = (uint32_t)sizeof note + padding, .call = call, .timer = timer,
-                        .sequence = to != 0 ? model_sequence(from, to) : 0};
-    memcpy(bytes, &note, sizeof note);
-    memset(bytes + sizeof note, 0x5a, padding);
-    return troupe_body_bytes(bytes, note.size, (random & 64) != 0 ? "application/x-note" : NULL);
-}
-
 void chaos_birth(uint64_t random, struct birth *ret_birth, troupe_spawn_opts *ret_opts)
 {
     static const char *const behaviors[] = {"chaos", "chaos", "big", "trap"};
@@ -50,7 +31,9 @@ void chaos_birth(uint64_t random, struct birth *ret_birth, troupe_spawn_opts *re
     *ret_birth = (struct birth){
         .tag = ++model.tags,
         .restart = (uint32_t)(random >> 2) % 3,
-        .policy = (random & 0x70) != 0 ? TROUPE_REFUSE : (random & 0x80) != 0 ? TROUPE_DROP_OLDEST : TROUPE_DROP_NEWEST,
+        .policy = (random & 0x70) != 0   ? TROUPE_REFUSE
+                  : (random & 0x80) != 0 ? TROUPE_DROP_OLDEST
+                                         : TROUPE_DROP_NEWEST,
         .messages_max = bounds[(random >> 16) & 7],
         .name = name < SIM_NAMES ? name + 1 : 0,
         .trap = (random & 3) == 3,
@@ -86,168 +69,6 @@ void chaos_born(uint32_t self, uint32_t parent, const struct birth *birth)
     actor->parent = parent;
 }
 
-/* ---- messages ---- */
-
-static void act_cast(troupe_ctx *ctx, uint32_t self, uint32_t to, uint32_t energy)
-{
-    troupe_body body = chaos_body(troupe_random(ctx), self, to, energy, 0, 0);
-
-    model_sending(self, to);
-    model_sent(self, to, troupe_cast(ctx, model_actor_at(to)->ref, below(ctx, 2) ? "work" : "note", body));
-}
-
-static void act_flood(troupe_ctx *ctx, uint32_t self, uint32_t to)
-{
-    for (uint32_t i = below(ctx, 24); i > 0 && !sim_world.failed; i--)
-        act_cast(ctx, self, to, 0);
-}
-
-/* The continuation of every call. Its state's first field is the actor's index, see chaos.c. */
-static int on_reply(troupe_ctx *ctx, void *state, const troupe_msg *reply)
-{
-    uint32_t self = *(uint32_t *)state;
-
-    if (!model_enter(self, "continuation") || sim_world.failed)
-        return 0;
-    if (reply->kind != TROUPE_MSG_REPLY || reply->tag == 0 || reply->tag >= model.calls.count ||
-        model.calls.at[reply->tag].caller != self) {
-        sim_fail("actor %u got a reply that is not its own", self);
-        return 0;
-    }
-    const struct model_call *call = &model.calls.at[reply->tag];
-    if (model_actor_at(self)->waits && !call->wait)
-        sim_fail("actor %u got a reply while it waits for another", self);
-    if (reply->status == 0)
-        sim_event("reply", self, call->callee, 0);
-    model_call_over((uint32_t)reply->tag, reply->status, reply->body, reply->body_len);
-    if (below(ctx, 4) == 0)
-        chaos_act(ctx, self, 1);
-    return below(ctx, 60) == 0 ? TROUPE_E_INTERNAL : 0;
-}
-
-int chaos_on_starting(troupe_ctx *ctx, void *state, const troupe_msg *reply)
-{
-    uint32_t self = *(uint32_t *)state;
-    int rc = on_reply(ctx, state, reply);
-
-    if (sim_world.failed || model_actor_at(self)->ended || !model_actor_at(self)->starting)
-        return rc;
-    model_actor_at(self)->starting = false;
-    if (troupe_started(ctx, below(ctx, 4) == 0 ? TROUPE_E_INTERNAL : 0) != 0 && !revoked(self))
-        sim_fail("actor %u cannot end its start", self);
-    return rc;
-}
-
-bool chaos_call(troupe_ctx *ctx, uint32_t self, uint32_t to, uint32_t energy, bool wait, troupe_reply_fn then)
-{
-    static const uint32_t timeouts[] = {0, 1, 3, 20, 200, 3000};
-    uint32_t timeout_ms = timeouts[below(ctx, 6)], id = model_add_call();
-    troupe_body body = chaos_body(troupe_random(ctx), self, to, energy, id, 0);
-    troupe_ref ref = model_actor_at(to)->ref;
-
-    model.calls.at[id] = (struct model_call){
-        .caller = self, .callee = to, .wait = wait,
-        .deadline_ms = sim_now_ms() + (timeout_ms == 0 ? TROUPE_CALL_TIMEOUT_MS_DEFAULT : timeout_ms)};
-    model_calling(self, to, id);
-    model_sending(self, to);
-    int rc = wait ? troupe_call_wait(ctx, ref, "work", body, timeout_ms, then, id)
-                  : troupe_call(ctx, ref, "work", body, timeout_ms, then, id);
-    model_sent(self, to, rc);
-    if (rc != 0)
-        model.calls.at[id].over = model.calls.at[id].refused = true;
-    else if (wait)
-        model_actor_at(self)->waits = true;
-    return rc == 0;
-}
-
-static void act_call_wait(troupe_ctx *ctx, uint32_t self, uint32_t to, uint32_t energy)
-{
-    bool waits = model_actor_at(self)->waits, took = chaos_call(ctx, self, to, energy, true, on_reply);
-
-    if (took && (waits || to == self))
-        sim_fail("actor %u may wait %s", self, waits ? "twice" : "for itself");
-}
-
-/* ---- answers ---- */
-
-static int answer_now(troupe_ctx *ctx, const struct note *note)
-{
-    enum model_answer before;
-    int rc;
-
-    switch (below(ctx, 8)) {
-    case 0:
-        before = model_answering(note->call, MODEL_REFUSED);
-        rc = troupe_reply_error(ctx, TROUPE_E_LIMIT, "chaos: no");
-        break;
-    case 1:
-        before = model_answering(note->call, MODEL_APP_REFUSED);
-        rc = troupe_reply_app_error(ctx, "chaos", 409, "chaos: no");
-        break;
-    default:
-        before = model_answering(note->call, MODEL_REPLIED);
-        rc = troupe_reply(ctx, troupe_body_bytes(note, sizeof *note, NULL));
-        break;
-    }
-    if (model_answered(note->call, before, rc) && rc == 0 && below(ctx, 8) == 0 && troupe_reply(ctx, troupe_body_none()) == 0)
-        sim_fail("call %u could be answered twice in one turn", note->call);
-    return rc;
-}
-
-int chaos_answer(troupe_ctx *ctx, uint32_t self, const struct note *note)
-{
-    struct model_actor *actor = model_actor_at(self);
-    uint32_t free_place = MODEL_KEPT_MAX;
-
-    for (uint32_t i = 0; i < MODEL_KEPT_MAX; i++)
-        if (actor->kept[i] == 0)
-            free_place = i;
-    switch (below(ctx, 10)) {
-    case 0:
-        return 0; /* no reply */
-    case 1:
-        return TROUPE_E_INTERNAL;
-    case 2:
-    case 3:
-    case 4:
-        if (free_place < MODEL_KEPT_MAX && troupe_reply_keep(ctx, &actor->handles[free_place]) == 0) {
-            actor->kept[free_place] = note->call;
-            model.calls.at[note->call].answer = MODEL_KEPT;
-            if (troupe_reply(ctx, troupe_body_none()) == 0)
-                sim_fail("call %u could be answered though its handle was kept", note->call);
-        }
-        return 0;
-    default:
-        answer_now(ctx, note);
-        return 0;
-    }
-}
-
-/* Answer one of the kept calls. */
-static void act_answer(troupe_ctx *ctx, uint32_t self)
-{
-    struct model_actor *actor = model_actor_at(self);
-    uint32_t at = below(ctx, MODEL_KEPT_MAX), id = actor->kept[at];
-
-    if (id == 0)
-        return;
-    struct note note = {.magic = NOTE_MAGIC, .call = id, .size = sizeof note};
-    bool refuse = below(ctx, 4) == 0;
-    troupe_handle handle = actor->handles[at];
-    bool was_over = model.calls.at[id].over;
-    enum model_answer before = model_answering(id, refuse ? MODEL_REFUSED : MODEL_REPLIED);
-    int rc = refuse ? troupe_reply_error_to(ctx, handle, TROUPE_E_LIMIT, "chaos: late no")
-                    : troupe_reply_to(ctx, handle, troupe_body_bytes(&note, sizeof note, NULL));
-    actor->kept[at] = 0;
-    const struct model_call *call = &model.calls.at[id];
-    model_answered(id, before, rc);
-    if (rc == TROUPE_E_STATE && sim_now_ms() < call->deadline_ms && !was_over &&
-        model_actor_at(self)->state < TROUPE_STATE_STOPPING && !model_actor_at(call->caller)->ended)
-        sim_fail("the kept handle of call %u is of no use before its deadline", id);
-    if (troupe_reply_to(ctx, handle, troupe_body_none()) == 0)
-        sim_fail("the kept handle of call %u could be used twice", id);
-}
-
 /* ---- life ---- */
 
 static void act_spawn(troupe_ctx *ctx, uint32_t self)
@@ -280,7 +101,7 @@ static void act_spawn(troupe_ctx *ctx, uint32_t self)
 static void act_stop(troupe_ctx *ctx, uint32_t self, uint32_t to)
 {
     static const enum troupe_stop_mode modes[] = {TROUPE_STOP, TROUPE_STOP, TROUPE_DRAIN, TROUPE_DRAIN, TROUPE_KILL};
-    enum troupe_stop_mode mode = modes[below(ctx, 5)];
+    enum troupe_stop_mode mode = modes[chaos_below(ctx, 5)];
     struct model_actor *target = model_actor_at(to);
     troupe_peek peek;
 
@@ -299,7 +120,7 @@ static void act_stop(troupe_ctx *ctx, uint32_t self, uint32_t to)
 static void act_supervise(troupe_ctx *ctx, uint32_t self)
 {
     struct model_actor *actor = model_actor_at(self);
-    uint32_t restarts = 1 + below(ctx, 5), period_ms = 50 + below(ctx, 1000);
+    uint32_t restarts = 1 + chaos_below(ctx, 5), period_ms = 50 + chaos_below(ctx, 1000);
 
     if (actor->restarts_count != 0 || troupe_supervise(ctx, restarts, period_ms) != 0)
         return;
@@ -316,8 +137,8 @@ static void act_monitor(troupe_ctx *ctx, uint32_t self, uint32_t to)
     if (troupe_monitor(ctx, model_actor_at(to)->ref, &id) != 0)
         return;
     uint32_t i = model_add_monitor();
-    model.monitors.at[i] = (struct model_monitor){
-        .watcher = self, .target = to, .id = id, .target_was_gone = model_actor_at(to)->ended};
+    model.monitors.at[i] =
+        (struct model_monitor){.watcher = self, .target = to, .id = id, .target_was_gone = model_actor_at(to)->ended};
 }
 
 static void act_demonitor(troupe_ctx *ctx, uint32_t self)
@@ -326,7 +147,7 @@ static void act_demonitor(troupe_ctx *ctx, uint32_t self)
         struct model_monitor *monitor = &model.monitors.at[i];
         if (monitor->watcher != self || monitor->over)
             continue;
-        if (troupe_demonitor(ctx, monitor->id) != 0 && !revoked(self))
+        if (troupe_demonitor(ctx, monitor->id) != 0 && !chaos_revoked(self))
             sim_fail("actor %u cannot take back its monitor of %u", self, monitor->target);
         monitor->over = true;
         return;
@@ -345,7 +166,9 @@ static bool is_linked(uint32_t a, uint32_t b)
 
 static void act_link(troupe_ctx *ctx, uint32_t self, uint32_t to)
 {
-    if (to == self || is_linked(self, to) || troupe_link(ctx, model_actor_at(to)->ref) != 0)
+    bool again = is_linked(self, to); /* by either side: one bond is enough */
+
+    if (to == self || troupe_link(ctx, model_actor_at(to)->ref) != 0 || again)
         return;
     uint32_t i = model_add_link();
     model.links.at[i] = (struct model_link){.a = self, .b = to, .target_was_gone = model_actor_at(to)->ended};
@@ -368,17 +191,17 @@ static void act_unlink(troupe_ctx *ctx, uint32_t self)
 
 static void act_name(troupe_ctx *ctx, uint32_t self)
 {
-    uint32_t name = below(ctx, SIM_NAMES);
+    uint32_t name = chaos_below(ctx, SIM_NAMES);
     struct model_actor *actor = model_actor_at(self);
     troupe_ref ref;
 
     if ((actor->names & 1u << name) != 0) {
-        if (troupe_name_release(ctx, sim_name(name)) != 0 && !revoked(self))
+        if (troupe_name_release(ctx, sim_name(name)) != 0 && !chaos_revoked(self))
             sim_fail("actor %u cannot release its name n%u", self, name);
         actor->names &= ~(1u << name);
         return;
     }
-    if (below(ctx, 4) == 0 && troupe_name_release(ctx, sim_name(name)) == 0)
+    if (chaos_below(ctx, 4) == 0 && troupe_name_release(ctx, sim_name(name)) == 0)
         sim_fail("actor %u could release the name n%u of another", self, name);
     int rc = troupe_name_register(ctx, sim_name(name));
     sim_event("name", self, name, (uint64_t)(int64_t)rc);
@@ -390,16 +213,18 @@ static void act_name(troupe_ctx *ctx, uint32_t self)
 
 static void act_timer(troupe_ctx *ctx, uint32_t self)
 {
-    uint32_t i = model_add_timer(), mode = below(ctx, 4);
-    uint64_t delay_ms = below(ctx, 3) == 0 ? below(ctx, 3) : below(ctx, 3) != 0 ? below(ctx, 100) : below(ctx, 100000);
+    uint32_t i = model_add_timer(), mode = chaos_below(ctx, 4);
+    uint64_t delay_ms = chaos_below(ctx, 3) == 0   ? chaos_below(ctx, 3)
+                        : chaos_below(ctx, 3) != 0 ? chaos_below(ctx, 100)
+                                                   : chaos_below(ctx, 100000);
     struct model_timer timer = {.owner = self, .due_ms = sim_now_ms() + delay_ms};
-    troupe_body body = chaos_body(troupe_random(ctx), self, 0, below(ctx, 3), 0, i);
+    troupe_body body = chaos_body(troupe_random(ctx), self, 0, chaos_below(ctx, 3), 0, i);
     int rc;
 
     if (mode == 0) {
         timer.period_ms = 5 + delay_ms;
         timer.due_ms = sim_now_ms() + timer.period_ms;
-        timer.missed = below(ctx, 2) ? TROUPE_EVERY_SKIP : TROUPE_EVERY_BURST;
+        timer.missed = chaos_below(ctx, 2) ? TROUPE_EVERY_SKIP : TROUPE_EVERY_BURST;
         rc = troupe_timer_every(ctx, timer.period_ms, timer.missed, "tick", body, &timer.id);
     } else if (mode == 1) {
         rc = troupe_timer_at(ctx, timer.due_ms, "tick", body, &timer.id);
@@ -414,13 +239,13 @@ static void act_cancel(troupe_ctx *ctx, uint32_t self)
 {
     for (uint32_t i = model.timers_from; i < model.timers.count; i++) {
         struct model_timer *timer = &model.timers.at[i];
-        if (timer->owner != self || timer->over || below(ctx, 2) == 0)
+        if (timer->owner != self || timer->over || chaos_below(ctx, 2) == 0)
             continue;
         int rc = troupe_timer_cancel(ctx, timer->id);
-        if (rc != 0 && !revoked(self))
+        if (rc != 0 && !chaos_revoked(self))
             sim_fail("actor %u cannot cancel its timer %u: %s", self, i, troupe_error_lookup(rc)->code);
         timer->over = true;
-        if (troupe_timer_cancel(ctx, timer->id) != TROUPE_E_NOT_FOUND && !revoked(self))
+        if (troupe_timer_cancel(ctx, timer->id) != TROUPE_E_NOT_FOUND && !chaos_revoked(self))
             sim_fail("actor %u could cancel its timer %u twice", self, i);
         return;
     }
@@ -434,32 +259,78 @@ void chaos_act(troupe_ctx *ctx, uint32_t self, uint32_t energy)
 
     if (to == 0 || sim_world.failed)
         return;
-    switch (below(ctx, 40)) {
-    case 0: act_flood(ctx, self, to); break;
-    case 1: act_spawn(ctx, self); break;
-    case 2: act_spawn(ctx, self); break;
-    case 3: act_spawn(ctx, self); break;
-    case 4: if (below(ctx, 3) == 0) act_stop(ctx, self, to); break;
+    switch (chaos_below(ctx, 40)) {
+    case 0:
+        chaos_flood(ctx, self, to);
+        break;
+    case 1:
+        act_spawn(ctx, self);
+        break;
+    case 2:
+        act_spawn(ctx, self);
+        break;
+    case 3:
+        act_spawn(ctx, self);
+        break;
+    case 4:
+        if (chaos_below(ctx, 3) == 0)
+            act_stop(ctx, self, to);
+        break;
     case 5:
-        if (below(ctx, 3) == 0) {
+        if (chaos_below(ctx, 3) == 0) {
             model_actor_at(self)->self_ended = true;
             troupe_stop_self(ctx, "chaos: enough");
         }
         break;
-    case 6: act_supervise(ctx, self); break;
-    case 7: case 8: act_monitor(ctx, self, to); break;
-    case 9: act_demonitor(ctx, self); break;
-    case 10: act_link(ctx, self, to); break;
-    case 11: act_unlink(ctx, self); break;
-    case 12: case 13: act_name(ctx, self); break;
-    case 14: case 15: case 16: act_timer(ctx, self); break;
-    case 17: case 18: act_cancel(ctx, self); break;
-    case 19: case 20: case 21: act_answer(ctx, self); break;
-    case 22: case 23: act_call_wait(ctx, self, to, energy); break;
-    case 24: case 25: case 26: case 27: case 28: case 29:
-        chaos_call(ctx, self, to, energy, false, on_reply);
+    case 6:
+        act_supervise(ctx, self);
         break;
-    default: act_cast(ctx, self, to, energy); break;
+    case 7:
+    case 8:
+        act_monitor(ctx, self, to);
+        break;
+    case 9:
+        act_demonitor(ctx, self);
+        break;
+    case 10:
+        act_link(ctx, self, to);
+        break;
+    case 11:
+        act_unlink(ctx, self);
+        break;
+    case 12:
+    case 13:
+        act_name(ctx, self);
+        break;
+    case 14:
+    case 15:
+    case 16:
+        act_timer(ctx, self);
+        break;
+    case 17:
+    case 18:
+        act_cancel(ctx, self);
+        break;
+    case 19:
+    case 20:
+    case 21:
+        chaos_answer_kept(ctx, self);
+        break;
+    case 22:
+    case 23:
+        chaos_call_wait(ctx, self, to, energy);
+        break;
+    case 24:
+    case 25:
+    case 26:
+    case 27:
+    case 28:
+    case 29:
+        chaos_call(ctx, self, to, energy, false, chaos_on_reply);
+        break;
+    default:
+        chaos_cast(ctx, self, to, energy);
+        break;
     }
 }
 
@@ -467,7 +338,7 @@ void chaos_last_words(troupe_ctx *ctx, uint32_t self)
 {
     uint32_t to = chaos_target(ctx);
 
-    if (to != 0 && below(ctx, 2) == 0)
-        act_cast(ctx, self, to, 0);
-    act_answer(ctx, self);
+    if (to != 0 && chaos_below(ctx, 2) == 0)
+        chaos_cast(ctx, self, to, 0);
+    chaos_answer_kept(ctx, self);
 }

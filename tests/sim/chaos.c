@@ -10,12 +10,10 @@
 #define BIG_STATE_BYTES 200u
 
 struct state {
-    uint32_t self;                   /* index in the model; 0 until init ran */
+    uint32_t self; /* index in the model; 0 until init ran */
     uint32_t unused;
-    void *block;                     /* memory of its own, freed by fini */
+    void *block; /* memory of its own, freed by fini */
 };
-
-static uint32_t below(troupe_ctx *ctx, uint32_t n) { return (uint32_t)((troupe_random(ctx) >> 32) % n); }
 
 /* ---- the functions of the behavior ---- */
 
@@ -42,19 +40,20 @@ static int init(troupe_ctx *ctx, void *memory, const troupe_msg *args)
     if (birth.name != 0)
         model_name_taken(self, birth.name - 1);
 
-    if (below(ctx, 4) == 0) {
-        state->block = troupe_alloc(100 + below(ctx, 3000));
+    if (chaos_below(ctx, 4) == 0) {
+        state->block = troupe_alloc(100 + chaos_below(ctx, 3000));
         if (state->block == NULL)
             return TROUPE_E_NO_MEMORY;
     }
-    switch (below(ctx, 24)) {
-    case 0: return troupe_fail(ctx, TROUPE_E_APP, "chaos: init failed");
+    switch (chaos_below(ctx, 24)) {
+    case 0:
+        return troupe_fail(ctx, TROUPE_E_APP, "chaos: init failed");
     case 1:
         if (chaos_call(ctx, self, chaos_target(ctx), 2, false, chaos_on_starting))
             actor->starting = true;
         return actor->starting ? TROUPE_STARTING : 0;
     default:
-        if (below(ctx, 3) == 0)
+        if (chaos_below(ctx, 3) == 0)
             chaos_act(ctx, self, 3);
         return 0;
     }
@@ -82,13 +81,13 @@ static int receive(troupe_ctx *ctx, void *memory, const troupe_msg *msg)
     } else if (!model_received(self, &note, msg)) {
         return 0;
     }
-    if (below(ctx, 50) == 0)
+    if (chaos_below(ctx, 50) == 0)
         sim_world.turn_ns += 200000; /* a long turn, for the clock that measures them */
     int rc = msg->kind == TROUPE_MSG_CALL ? chaos_answer(ctx, self, &note) : 0;
-    uint32_t actions = note.energy == 0 ? 0 : 1 + below(ctx, 2);
+    uint32_t actions = note.energy == 0 ? 0 : 1 + chaos_below(ctx, 2);
     for (uint32_t i = 0; i < actions && !sim_world.failed; i++)
         chaos_act(ctx, self, note.energy - 1);
-    if (rc == 0 && below(ctx, 40) == 0)
+    if (rc == 0 && chaos_below(ctx, 40) == 0)
         rc = troupe_fail(ctx, TROUPE_E_APP, "chaos: failed");
     if (note.call != 0)
         model_turn_over(note.call);
@@ -100,9 +99,9 @@ static int down(troupe_ctx *ctx, void *memory, const troupe_down *event)
     struct state *state = memory;
 
     if (model_enter(state->self, "down") && !sim_world.failed && model_down(state->self, event) &&
-        below(ctx, 4) == 0)
+        chaos_below(ctx, 4) == 0)
         chaos_act(ctx, state->self, 2);
-    return below(ctx, 40) == 0 ? TROUPE_E_INTERNAL : 0;
+    return chaos_below(ctx, 40) == 0 ? TROUPE_E_INTERNAL : 0;
 }
 
 static int child(troupe_ctx *ctx, void *memory, const troupe_child_event *event)
@@ -110,7 +109,7 @@ static int child(troupe_ctx *ctx, void *memory, const troupe_child_event *event)
     struct state *state = memory;
 
     if (model_enter(state->self, "child") && !sim_world.failed && model_child(state->self, event) &&
-        below(ctx, 4) == 0)
+        chaos_below(ctx, 4) == 0)
         chaos_act(ctx, state->self, 2);
     return 0;
 }
@@ -129,7 +128,7 @@ static void stop(troupe_ctx *ctx, void *memory, const troupe_exit *exit)
         if ((actor->names & 1u << i) != 0 &&
             (troupe_whereis(ctx, sim_name(i), &ref) != 0 || !troupe_ref_equal(ref, actor->ref)))
             sim_fail("the name n%u of actor %u was gone before its stop hook ran", i, state->self);
-    if (below(ctx, 3) == 0)
+    if (chaos_below(ctx, 3) == 0)
         chaos_last_words(ctx, state->self);
 }
 
@@ -152,10 +151,12 @@ static const troupe_type types[] = {
 #define CHAOS(word, bytes, bits)                                                                                       \
     {                                                                                                                  \
         TROUPE_BEHAVIOR_HEAD, .name = word, .version = "1.0.0", .summary = "something random", .types = types,         \
-        .types_count = sizeof types / sizeof types[0], .state_bytes = bytes, .flags = bits, .init = init,              \
-        .receive = receive, .down = down, .child = child, .stop = stop, .fini = fini                                   \
+                              .types_count = sizeof types / sizeof types[0], .state_bytes = bytes, .flags = bits,      \
+                              .init = init, .receive = receive, .down = down, .child = child, .stop = stop,            \
+                              .fini = fini                                                                             \
     }
 
 const troupe_behavior sim_chaos = CHAOS("chaos", sizeof(struct state), TROUPE_BEHAVIOR_WRITABLE);
 const troupe_behavior sim_chaos_big = CHAOS("big", BIG_STATE_BYTES, TROUPE_BEHAVIOR_WRITABLE);
-const troupe_behavior sim_chaos_trap = CHAOS("trap", sizeof(struct state), TROUPE_BEHAVIOR_TRAP_EXIT);
+const troupe_behavior sim_chaos_trap =
+    CHAOS("trap", sizeof(struct state), TROUPE_BEHAVIOR_TRAP_EXIT | TROUPE_BEHAVIOR_WRITABLE);

@@ -1,40 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The driver: the world of the system under test. In each step it runs a worker for some turns, or parks it, or lets
- * time pass, or asks as an outsider. A parked worker is left alone until wake() was called for it or its deadline has
+ * time pass, or lets an outsider ask. A parked worker is left alone until wake() was called for it or its deadline has
  * come, as a blocked thread would be: so a lost wake-up leaves work undone, and rest.c sees it. */
 #include "chaos.h"
+#include "outsider.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#define REST_POLLS_MAX 20000u        /* more polls than this without time passing: a livelock */
-#define REST_EVERY 50u               /* steps between two judgements at rest */
+#define REST_POLLS_MAX 20000u /* more polls than this without time passing: a livelock */
+#define REST_EVERY 50u        /* steps between two judgements at rest */
 #define SHUTDOWN_MS 3000u
 
 struct sim_world sim_world;
 
 struct lane {
     bool parked, woken;
-    uint64_t due_ns;                 /* the deadline that its last poll told */
-};
-
-enum ask { ASK_CALL, ASK_SPAWN, ASK_STOP, ASK_INFO };
-
-struct asked {
-    struct troupe_request request;
-    bool open;
-    enum ask what;
-    uint32_t target, call;
-    uint64_t deadline_ms;
-    struct birth birth;
+    uint64_t due_ns; /* the deadline that its last poll told */
 };
 
 static struct driver {
     uint32_t workers;
     struct lane lanes[SIM_WORKERS_MAX];
-    struct asked asked[SIM_REQUESTS_MAX];
 } driver;
 
 bool sim_fail(const char *format, ...)
@@ -113,8 +102,8 @@ static void on_dead_letter(void *user, troupe_ref to, troupe_ref from, const cha
 static void on_ended(void *user, troupe_ref ref, const char *behavior, const troupe_exit *exit)
 {
     (void)user;
-    if (behavior != NULL && (strcmp(behavior, "chaos") == 0 || strcmp(behavior, "big") == 0 ||
-                             strcmp(behavior, "trap") == 0))
+    if (behavior != NULL &&
+        (strcmp(behavior, "chaos") == 0 || strcmp(behavior, "big") == 0 || strcmp(behavior, "trap") == 0))
         model_ended(model_actor_of(ref), exit);
 }
 
@@ -129,6 +118,14 @@ static void unpark(uint32_t i)
     if (lane->parked)
         troupe_worker_unpark(worker_at(i));
     lane->parked = lane->woken = false;
+}
+
+/* A worker whose driver is awake and knows the time. */
+static troupe_worker *unparked(uint32_t i)
+{
+    unpark(i);
+    troupe_worker_set_now(worker_at(i), sim_world.now_ns);
+    return worker_at(i);
 }
 
 static bool may_run(uint32_t i)
@@ -200,161 +197,6 @@ static void pass_time(void)
     sim_event("time", sim_world.now_ns, 0, 0);
 }
 
-/* ---- outsiders ---- */
-
-static void on_done(troupe_request *request, const troupe_answer *answer)
-{
-    struct asked *asked = request->user;
-
-    if (!asked->open) {
-        sim_fail("a request is answered twice, or after it was cancelled");
-        return;
-    }
-    asked->open = false;
-    sim_event("done", asked->what, asked->target, (uint64_t)(int64_t)answer->error);
-    switch (asked->what) {
-    case ASK_CALL:
-        model_call_over(asked->call, answer->error, answer->body.ptr, answer->body.len);
-        break;
-    case ASK_SPAWN:
-        if (answer->error != 0)
-            break;
-        uint32_t child = model_actor_of(answer->ref);
-        if (!model_actor_at(child)->inited || model_actor_at(child)->starting)
-            sim_fail("a spawn was answered before the init of %u was over", child);
-        break;
-    case ASK_STOP:
-        if (answer->error == 0 && !model_actor_at(asked->target)->ended && model_actor_at(asked->target)->inited &&
-            !model_actor_at(asked->target)->finished)
-            sim_fail("a stop was answered, but actor %u lives", asked->target);
-        if (answer->error == TROUPE_E_TIMEOUT && sim_now_ms() < asked->deadline_ms)
-            sim_fail("a stop timed out early");
-        break;
-    case ASK_INFO:
-        if (answer->error == 0 && !troupe_ref_equal(answer->info->peek.ref, model_actor_at(asked->target)->ref))
-            sim_fail("an info request was answered for another actor");
-        break;
-    }
-}
-
-static struct asked *free_request(enum ask what, uint32_t target)
-{
-    for (uint32_t i = 0; i < SIM_REQUESTS_MAX; i++) {
-        struct asked *asked = &driver.asked[i];
-        if (asked->open)
-            continue;
-        *asked = (struct asked){.open = true, .what = what, .target = target};
-        asked->request.user = asked;
-        return asked;
-    }
-    return NULL;
-}
-
-static void ask_call(troupe_worker *worker, uint32_t to)
-{
-    struct asked *asked = free_request(ASK_CALL, to);
-    if (asked == NULL)
-        return;
-    uint32_t timeout_ms = sim_below(2) ? 0 : 1 + sim_below(300), id = model_add_call();
-    troupe_body body = chaos_body(sim_random(), 0, to, 3 + sim_below(6), id, 0);
-
-    asked->call = id;
-    model.calls.at[id] = (struct model_call){
-        .callee = to,
-        .deadline_ms = sim_now_ms() + (timeout_ms == 0 ? TROUPE_CALL_TIMEOUT_MS_DEFAULT : timeout_ms)};
-    bool was_ended = model_actor_at(to)->ended;
-    model_calling(0, to, id);
-    model_sending(0, to);
-    troupe_request_call(worker, &asked->request, on_done, model_actor_at(to)->ref, troupe_view_of("work"), body,
-                        troupe_view_of("sim"), timeout_ms);
-    /* It took effect unless it was refused at once, without having been seen. */
-    bool refused = !asked->open && model.calls.at[id].answer == MODEL_UNSEEN;
-    model.calls.at[id].refused = refused;
-    model.was_ended = was_ended; /* the actors that ran in between have sent, too */
-    model_sent(0, to, refused ? TROUPE_E_FULL : 0);
-}
-
-static void ask_spawn(troupe_worker *worker)
-{
-    troupe_spawn_opts opts;
-    if (model.living >= SIM_POPULATION)
-        return;
-    struct asked *asked = free_request(ASK_SPAWN, 0);
-    if (asked == NULL)
-        return;
-    chaos_birth(sim_random(), &asked->birth, &opts);
-    opts.link = false;
-    troupe_request_spawn(worker, &asked->request, on_done, &opts);
-}
-
-static void ask_stop(troupe_worker *worker, uint32_t to)
-{
-    enum troupe_stop_mode mode = sim_below(3) != 0 ? (enum troupe_stop_mode)sim_below(2) : TROUPE_KILL;
-    struct asked *asked = free_request(ASK_STOP, to);
-    struct model_actor *target = model_actor_at(to);
-    troupe_peek peek;
-    if (asked == NULL)
-        return;
-    uint32_t timeout_ms = sim_below(100) + 1;
-
-    asked->deadline_ms = sim_now_ms() + timeout_ms;
-    (void)model_look(to, &peek);
-    sim_event("ask stop", to, mode, 0);
-    target->stop_asked |= mode == TROUPE_STOP;
-    target->drain_asked |= mode == TROUPE_DRAIN;
-    troupe_request_stop(worker, &asked->request, on_done, target->ref, mode, troupe_view_of("sim"), timeout_ms);
-    target->kill_asked |= mode == TROUPE_KILL && (asked->open || target->ended);
-}
-
-static void ask_info(troupe_worker *worker, uint32_t to)
-{
-    struct asked *asked = free_request(ASK_INFO, to);
-
-    if (asked != NULL)
-        troupe_request_info(worker, &asked->request, on_done, model_actor_at(to)->ref, 1 + sim_below(50));
-}
-
-static void outsider(uint32_t i)
-{
-    troupe_worker *worker = worker_at(i);
-    uint32_t to = chaos_target_of(sim_random());
-
-    unpark(i);
-    troupe_worker_set_now(worker, sim_world.now_ns);
-    if (to == 0 || model.living < 8 || sim_below(20) == 0) {
-        ask_spawn(worker);
-        return;
-    }
-    switch (sim_below(24)) {
-    case 0:
-        ask_stop(worker, to);
-        break;
-    case 1:
-        ask_info(worker, to);
-        break;
-    case 2: {
-        struct asked *asked = &driver.asked[sim_below(SIM_REQUESTS_MAX)];
-        if (asked->open && asked->request.worker == worker && (asked->what == ASK_CALL || asked->what == ASK_INFO)) {
-            asked->open = false;
-            if (asked->what == ASK_CALL)
-                model.calls.at[asked->call].over = true;
-            troupe_request_cancel(&asked->request);
-        }
-        break;
-    }
-    case 3: case 4: case 5: case 6: case 7: case 8: case 9: case 10: {
-        troupe_body body = chaos_body(sim_random(), 0, to, 3 + sim_below(6), 0, 0);
-        model_sending(0, to);
-        model_sent(0, to, troupe_worker_cast(worker, model_actor_at(to)->ref, troupe_view_of("note"), body,
-                                             troupe_view_of("sim")));
-        break;
-    }
-    default:
-        ask_call(worker, to);
-        break;
-    }
-}
-
 /* ---- a run ---- */
 
 static void step(void)
@@ -362,11 +204,14 @@ static void step(void)
     uint32_t i = sim_below(driver.workers);
 
     switch (sim_below(16)) {
-    case 0: case 1:
+    case 0:
+    case 1:
         pass_time();
         break;
-    case 2: case 3: case 4:
-        outsider(i);
+    case 2:
+    case 3:
+    case 4:
+        outsider_act(unparked(i));
         break;
     default:
         if (may_run(i) && run(i, 1 + sim_below(6)) && sim_below(2) == 0)
@@ -396,13 +241,11 @@ static void shut_down(uint64_t baseline)
     uint64_t until_ns = sim_world.now_ns + (SHUTDOWN_MS + 60000u) * (uint64_t)1000000u;
 
     for (uint32_t n = sim_below(20); n > 0 && !sim_world.failed; n--)
-        outsider(sim_below(driver.workers)); /* in the midst of things */
+        outsider_act(unparked(sim_below(driver.workers))); /* in the midst of things */
     sim_world.ending = true;
-    unpark(0);
-    troupe_worker_set_now(worker_at(0), sim_world.now_ns);
-    troupe_system_shutdown(worker_at(0), sim_below(2) ? TROUPE_STOP : TROUPE_DRAIN, SHUTDOWN_MS);
+    troupe_system_shutdown(unparked(0), sim_below(2) ? TROUPE_STOP : TROUPE_DRAIN, SHUTDOWN_MS);
     for (uint32_t n = sim_below(10); n > 0 && !sim_world.failed; n--) {
-        outsider(sim_below(driver.workers)); /* some do not know yet */
+        outsider_act(unparked(sim_below(driver.workers))); /* some do not know yet */
         step();
     }
     for (;;) {
@@ -420,19 +263,23 @@ static void shut_down(uint64_t baseline)
     }
     sim_world.now_ns += 1000000u;
     settle();
-    for (uint32_t i = 0; i < SIM_REQUESTS_MAX; i++)
-        if (driver.asked[i].open)
-            sim_fail("a request (kind %d) is not answered after the shutdown", (int)driver.asked[i].what);
-    if (!sim_world.failed)
+    if (!sim_world.failed && outsider_rest())
         model_end(baseline);
 }
 
 static int make_system(uint64_t seed)
 {
-    troupe_system_config config = {
-        .workers = driver.workers, .node = seed | 1, .seed = seed ^ 0x5eed, .actors_max = 4096,
-        .no_inline = sim_below(3) == 0, .wake = on_wake, .clock_ns = sim_below(2) ? on_clock : NULL,
-        .dead_letter = on_dead_letter, .ended = on_ended};
+    troupe_system_config config = {.workers = driver.workers,
+                                   .node = seed | 1,
+                                   .seed = seed ^ 0x5eed,
+                                   .actors_max =
+                                       sim_below(3) == 0 ? SIM_POPULATION + 8 : 4096, /* few: slots come back soon */
+                                   .memory_max = sim_below(4) == 0 ? 40000 : 0,
+                                   .no_inline = sim_below(3) == 0,
+                                   .wake = on_wake,
+                                   .clock_ns = sim_below(2) ? on_clock : NULL,
+                                   .dead_letter = on_dead_letter,
+                                   .ended = on_ended};
     int rc = troupe_system_new(&config, &sim_world.system);
 
     if (rc == 0)
@@ -450,8 +297,11 @@ void sim_run(const struct sim_options *options, struct sim_result *ret_result)
     struct sim_result result = {0};
 
     memset(&driver, 0, sizeof driver);
-    sim_world = (struct sim_world){.random = options->seed * 0x9e3779b97f4a7c15u, .now_ns = 1000000000u,
-                                   .signature = 0xcbf29ce484222325u, .trace = options->trace};
+    outsider_init();
+    sim_world = (struct sim_world){.random = options->seed * 0x9e3779b97f4a7c15u,
+                                   .now_ns = 1000000000u,
+                                   .signature = 0xcbf29ce484222325u,
+                                   .trace = options->trace};
     driver.workers = 1 + sim_below(SIM_WORKERS_MAX);
     model_init();
     if (make_system(options->seed) != 0) {

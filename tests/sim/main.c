@@ -59,8 +59,8 @@ static bool run_twice(struct sim_options *options, struct sim_result *first)
         return true;
     first->failed = true;
     snprintf(first->text, sizeof first->text, "the second run differs: signature %016llx, then %016llx%s%.200s",
-             (unsigned long long)first->signature, (unsigned long long)second.signature,
-             second.failed ? ", " : "", second.text);
+             (unsigned long long)first->signature, (unsigned long long)second.signature, second.failed ? ", " : "",
+             second.text);
     return false;
 }
 

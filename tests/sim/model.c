@@ -7,7 +7,7 @@
 
 struct model model;
 
-/* Entries never move: a pointer to one outlives whatever the core does meanwhile. Pages that are not used cost nothing. */
+/* Entries never move: a pointer to one outlives whatever the core does meanwhile. Unused pages cost nothing. */
 static uint32_t add(void **at, uint32_t *count, uint32_t room, size_t size)
 {
     if (*at == NULL)
@@ -51,6 +51,7 @@ void model_fini(void)
     table_fini(&model.received);
     table_fini(&model.fulls);
     table_fini(&model.writables);
+    table_fini(&model.owed);
 }
 
 uint32_t model_actor_of(troupe_ref ref)
@@ -129,8 +130,10 @@ bool model_sent(uint32_t from, uint32_t to, int rc)
     --*table_at(&model.sent, pair(from, to));
     if (actor->queued > 0)
         actor->queued--;
-    if (rc == TROUPE_E_FULL)
+    if (rc == TROUPE_E_FULL) {
         ++*table_at(&model.fulls, pair(from, to));
+        *table_at(&model.owed, pair(from, to)) = 1;
+    }
     troupe_peek peek;
     if (rc == TROUPE_E_GONE && model_look(to, &peek) == 0 && peek.state < TROUPE_STATE_STOPPING)
         return sim_fail("actor %u is called gone while it lives", to);
@@ -213,6 +216,7 @@ bool model_writable(uint32_t self, uint32_t from)
 
     sim_event("writable", self, from, 0);
     ++*writables;
+    *table_at(&model.owed, pair(self, from)) = 0;
     if (*writables > *table_at(&model.fulls, pair(self, from)))
         return sim_fail("actor %u was told more often that %u is writable than that it is full", self, from);
     return true;
@@ -254,20 +258,26 @@ static bool status_fits(const struct model_call *call, int status)
     if (status == TROUPE_E_TIMEOUT)
         return sim_now_ms() >= call->deadline_ms;
     switch (call->answer) {
-    case MODEL_REPLIED: return status == 0;
-    case MODEL_APP_REFUSED: return status == TROUPE_E_APP;
-    case MODEL_REFUSED: return status == TROUPE_E_LIMIT;
+    case MODEL_REPLIED:
+        return status == 0;
+    case MODEL_APP_REFUSED:
+        return status == TROUPE_E_APP;
+    case MODEL_REFUSED:
+        return status == TROUPE_E_LIMIT;
     case MODEL_DROPPED:
         return status == TROUPE_E_NO_REPLY || status == TROUPE_E_ACTOR_FAILED || status == TROUPE_E_KILLED;
-    case MODEL_OPEN: return status == TROUPE_E_KILLED || status == TROUPE_E_ACTOR_FAILED || status == TROUPE_E_NO_REPLY;
-    case MODEL_KEPT: return status < 0 && status != TROUPE_E_NO_REPLY && status != TROUPE_E_SHED;
+    case MODEL_OPEN:
+        return status == TROUPE_E_KILLED || status == TROUPE_E_ACTOR_FAILED || status == TROUPE_E_NO_REPLY;
+    case MODEL_KEPT:
+        return status < 0 && status != TROUPE_E_NO_REPLY && status != TROUPE_E_SHED;
     case MODEL_EXPIRED:
-    case MODEL_UNSEEN: break;
+    case MODEL_UNSEEN:
+        break;
     }
     if (status == TROUPE_E_SHED)
         return callee->policy != TROUPE_REFUSE;
     if (status == TROUPE_E_KILLED)
-        return callee->kill_asked || (callee->ended && callee->exit.cause == TROUPE_EXIT_KILLED) ||
+        return callee->kill_asked || sim_world.ending || (callee->ended && callee->exit.cause == TROUPE_EXIT_KILLED) ||
                callee->state >= TROUPE_STATE_STOPPING || callee->parent != 0;
     return status < 0 && status != TROUPE_E_APP && status != TROUPE_E_NO_REPLY;
 }

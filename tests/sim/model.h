@@ -11,25 +11,25 @@
 #include "table.h"
 
 #define MODEL_KEPT_MAX 6u
-#define MODEL_ACTORS_MAX (1u << 14)  /* of one run */
-#define MODEL_EVENTS_MAX (1u << 17)  /* calls, timers, monitors, links */
+#define MODEL_ACTORS_MAX (1u << 14) /* of one run */
+#define MODEL_EVENTS_MAX (1u << 17) /* calls, timers, monitors, links */
 
 /* What the callee has done with a call so far. */
 enum model_answer {
-    MODEL_UNSEEN = 0,                /* not received yet */
-    MODEL_OPEN,                      /* being handled */
+    MODEL_UNSEEN = 0, /* not received yet */
+    MODEL_OPEN,       /* being handled */
     MODEL_KEPT,
     MODEL_REPLIED,
-    MODEL_REFUSED,                   /* with an error of the core */
+    MODEL_REFUSED, /* with an error of the core */
     MODEL_APP_REFUSED,
-    MODEL_DROPPED,                   /* the turn ended without answer */
-    MODEL_EXPIRED                    /* not handled any more: its caller had given up */
+    MODEL_DROPPED, /* the turn ended without answer */
+    MODEL_EXPIRED  /* not handled any more: its caller had given up */
 };
 
 struct model_actor {
     troupe_ref ref;
-    uint32_t parent;                 /* index; 0: none, or the node's own supervisor */
-    uint64_t tag;                    /* of the child; they grow with the order of first starts */
+    uint32_t parent; /* index; 0: none, or the node's own supervisor */
+    uint64_t tag;    /* of the child; they grow with the order of first starts */
     enum troupe_restart restart;
     enum troupe_mailbox_policy policy;
     uint32_t messages_max;
@@ -37,54 +37,58 @@ struct model_actor {
 
     bool inited, started, ended, finished; /* init was run; child event or answer came; the hook ran; fini ran */
     bool stop_asked, drain_asked, kill_asked, self_ended;
-    bool told_parent;                /* the child event of its end came */
-    uint64_t end_number;             /* ends in the order in which they came */
-    troupe_exit exit;                /* without the detail */
-    enum troupe_actor_state state;   /* the last that was seen: it never goes back */
-    bool waits;                      /* in troupe_call_wait: its message lane pauses */
-    bool starting;                   /* init returned TROUPE_STARTING */
-    uint32_t queued;                 /* accepted and not received; REFUSE only */
-    uint32_t names;                  /* bits of the names that it holds */
-    uint32_t kept[MODEL_KEPT_MAX];   /* calls whose handle it keeps: id, 0: free */
+    bool told_parent;              /* the child event of its end came */
+    uint64_t end_number;           /* ends in the order in which they came */
+    troupe_exit exit;              /* without the detail */
+    enum troupe_actor_state state; /* the last that was seen: it never goes back */
+    bool waits;                    /* in troupe_call_wait: its message lane pauses */
+    bool starting;                 /* init returned TROUPE_STARTING */
+    uint32_t queued;               /* accepted and not received; REFUSE only */
+    uint32_t names;                /* bits of the names that it holds */
+    uint32_t kept[MODEL_KEPT_MAX]; /* calls whose handle it keeps: id, 0: free */
     troupe_handle handles[MODEL_KEPT_MAX];
 
     uint32_t intensity;
     uint64_t period_ms;
-    uint64_t restarts_ms[64];        /* the last ones, a ring */
+    uint64_t restarts_ms[64]; /* the last ones, a ring */
     uint32_t restarts_count;
-    bool must_fail;                  /* one restart too many: nothing but its end may follow */
+    bool must_fail; /* one restart too many: nothing but its end may follow */
 };
 
 struct model_call {
-    uint32_t caller, callee;         /* caller 0: an outsider */
+    uint32_t caller, callee; /* caller 0: an outsider */
     uint64_t deadline_ms;
     enum model_answer answer;
     bool wait, over;
-    bool refused;                    /* it was never accepted */
+    bool refused; /* it was never accepted */
 };
 
 struct model_timer {
     uint32_t owner;
-    uint64_t id;                     /* the core's */
-    uint64_t due_ms, period_ms;      /* period 0: once */
+    uint64_t id;                /* the core's */
+    uint64_t due_ms, period_ms; /* period 0: once */
     enum troupe_every missed;
-    bool over;                       /* cancelled, or fired once */
+    bool over; /* cancelled, or fired once */
 };
 
 struct model_monitor {
     uint32_t watcher, target;
-    uint64_t id;                     /* the core's */
+    uint64_t id; /* the core's */
     bool over, target_was_gone;
 };
 
 struct model_link {
     uint32_t a, b;
     bool over, target_was_gone;
-    bool told_a, told_b;             /* a trapping end got its down */
+    bool told_a, told_b; /* a trapping end got its down */
 };
 
 /* A list of one of the above; index 0 stays unused, so that 0 can mean none. */
-#define MODEL_LIST(type) struct { struct type *at; uint32_t count; }
+#define MODEL_LIST(type)                                                                                               \
+    struct {                                                                                                           \
+        struct type *at;                                                                                               \
+        uint32_t count;                                                                                                \
+    }
 
 struct model {
     MODEL_LIST(model_actor) actors;
@@ -93,13 +97,14 @@ struct model {
     MODEL_LIST(model_monitor) monitors;
     MODEL_LIST(model_link) links;
     uint32_t calls_from, timers_from, monitors_from, links_from; /* all before these are over */
-    struct table by_ref;             /* slot and generation to actor */
-    struct table call_at;            /* of a pair and its sequence number: the call that was sent with it */
-    struct table sent, received;     /* sender << 32 | receiver to the last sequence number */
-    struct table fulls, writables;   /* the same key to how often */
+    struct table by_ref;                                         /* slot and generation to actor */
+    struct table call_at;          /* of a pair and its sequence number: the call that was sent with it */
+    struct table sent, received;   /* sender << 32 | receiver to the last sequence number */
+    struct table fulls, writables; /* the same key to how often */
+    struct table owed;             /* the same key: it was full, and no writable has come yet */
     uint32_t living;
     uint64_t ends, messages, tags;
-    bool was_ended;                  /* the receiver of what is being sent had ended before */
+    bool was_ended; /* the receiver of what is being sent had ended before */
 };
 extern struct model model;
 
@@ -127,8 +132,8 @@ int model_look(uint32_t self, troupe_peek *ret_peek);
 /* What every body of the simulation begins with. */
 struct note {
     uint32_t magic, sender, energy, size;
-    uint64_t sequence;               /* of the pair */
-    uint32_t call;                   /* index, 0: a cast or a timer */
+    uint64_t sequence; /* of the pair */
+    uint32_t call;     /* index, 0: a cast or a timer */
     uint32_t timer;
 };
 #define NOTE_MAGIC 0x6e6f7465u
@@ -136,8 +141,8 @@ struct note {
 /* The next sequence number from one to the other; used up only by model_sent. */
 uint64_t model_sequence(uint32_t from, uint32_t to);
 void model_calling(uint32_t from, uint32_t to, uint32_t call); /* before model_sending, when it is a call */
-void model_sending(uint32_t from, uint32_t to);               /* before: an outsider's message may run at once */
-bool model_sent(uint32_t from, uint32_t to, int rc);          /* after: takes the above back unless rc is 0 */
+void model_sending(uint32_t from, uint32_t to);                /* before: an outsider's message may run at once */
+bool model_sent(uint32_t from, uint32_t to, int rc);           /* after: takes the above back unless rc is 0 */
 bool model_received(uint32_t self, const struct note *note, const troupe_msg *msg);
 bool model_writable(uint32_t self, uint32_t from);
 
@@ -153,7 +158,7 @@ void model_expire(uint32_t self);
 enum model_answer model_answering(uint32_t call, enum model_answer answer);
 bool model_answered(uint32_t call, enum model_answer before, int rc);
 bool model_call_over(uint32_t call, int status, const void *body, size_t body_len);
-void model_turn_over(uint32_t call);                          /* the callee's function that handled it returned */
+void model_turn_over(uint32_t call); /* the callee's function that handled it returned */
 
 /* ---- life ---- */
 

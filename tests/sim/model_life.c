@@ -144,8 +144,8 @@ bool model_child(uint32_t self, const troupe_child_event *event)
         return sim_fail("actor %u was told twice that %u ended", self, index);
     child->told_parent = true;
     if (event->exit.cause != child->exit.cause)
-        return sim_fail("the child event of %u says %s, but it ended as %s", index,
-                        troupe_exit_word(event->exit.cause), troupe_exit_word(child->exit.cause));
+        return sim_fail("the child event of %u says %s, but it ended as %s", index, troupe_exit_word(event->exit.cause),
+                        troupe_exit_word(child->exit.cause));
     bool restarts = event->what == TROUPE_CHILD_RESTARTING;
     bool may = child->restart == TROUPE_PERMANENT ||
                (child->restart == TROUPE_TRANSIENT && troupe_exit_is_abnormal(child->exit.cause));
@@ -165,7 +165,7 @@ static bool link_down(uint32_t self, uint32_t target)
         struct model_link *link = &model.links.at[i];
         bool is_a = link->a == self && link->b == target, is_b = link->b == self && link->a == target;
         bool *told = is_a ? &link->told_a : &link->told_b;
-        if ((is_a || is_b) && !*told) {
+        if ((is_a || is_b) && !link->over && !*told) {
             *told = true;
             link->over = true;
             return true;

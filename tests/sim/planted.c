@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The proof that the simulator can find a bug: a build of the core with ten bugs planted in it (base/plant.h), of which
- * one at a time is switched on. Each must be found within 200 seeds, and none may be found when all are off. Speaks TAP.
+ * one at a time is switched on. Each must be found within 200 seeds, and nothing may be found when all are off.
+ * Speaks TAP.
  *
  *   planted [--plant N] [--seeds COUNT] [--steps N]
  *

@@ -89,11 +89,13 @@ static bool rest_call(uint32_t id)
     if (sim_now_ms() >= call->deadline_ms + LATE_MS)
         return sim_fail("call %u of %u to %u is open %llu ms after its deadline", id, call->caller, call->callee,
                         (unsigned long long)(sim_now_ms() - call->deadline_ms));
-    if (callee->ended)
+    if (callee->ended && sim_now_ms() < call->deadline_ms)
         return sim_fail("call %u of %u is not answered, though its callee %u has ended", id, call->caller,
                         call->callee);
-    if ((call->answer == MODEL_KEPT && keeps(callee, id)) || call->answer == MODEL_EXPIRED)
-        return true; /* the latter is told with the next tick */
+    if (sim_now_ms() >= call->deadline_ms)
+        return true; /* it is told with the next tick */
+    if (call->answer == MODEL_KEPT && keeps(callee, id))
+        return true;
     if (call->answer == MODEL_UNSEEN && (lane_pauses(callee) || callee->state == TROUPE_STATE_STOPPING))
         return true;
     return sim_fail("call %u of %u to %u rests unanswered (its callee did %d)", id, call->caller, call->callee,
@@ -153,8 +155,8 @@ static bool rest_link(uint32_t i)
 
     if (model_actor_at(link->a)->ended && model_actor_at(link->b)->ended)
         link->over = true;
-    return link->over || (rest_link_end(link, link->a, link->b, link->told_a) &&
-                          rest_link_end(link, link->b, link->a, link->told_b));
+    return link->over ||
+           (rest_link_end(link, link->a, link->b, link->told_a) && rest_link_end(link, link->b, link->a, link->told_b));
 }
 
 static bool rest_children(uint32_t i)
@@ -184,6 +186,22 @@ static bool rest_orphans(uint32_t i)
             if (!(list).at[i].over && !check(i))                                                                       \
                 return false;                                                                                          \
     } while (0)
+
+/* Who was refused by a full mailbox is told when it has room. */
+static bool rest_room(void)
+{
+    for (uint32_t i = 0; model.owed.keys != NULL && i <= model.owed.mask; i++) {
+        if (model.owed.keys[i] == 0 || model.owed.values[i] == 0)
+            continue;
+        uint32_t from = (uint32_t)(model.owed.keys[i] >> 32), to = (uint32_t)model.owed.keys[i];
+        const struct model_actor *sender = model_actor_at(from), *receiver = model_actor_at(to);
+        if (from == 0 || sender->ended || lane_pauses(sender) || sender->state >= TROUPE_STATE_STOPPING ||
+            lane_pauses(receiver) || (!receiver->ended && receiver->state >= TROUPE_STATE_STOPPING))
+            continue;
+        return sim_fail("actor %u was not told that the mailbox of %u has room again", from, to);
+    }
+    return true;
+}
 
 /* Every actor that can be seen is one that lives; the node's own are not ours to judge. */
 static bool on_seen(void *user, const troupe_peek *peek)
@@ -217,7 +235,6 @@ static bool rest_scan(void)
 
 bool model_rest(void)
 {
-
     for (uint32_t i = 1; i < model.actors.count; i++)
         if (!rest_actor(i) || !rest_children(i) || !rest_orphans(i))
             return false;
@@ -228,7 +245,7 @@ bool model_rest(void)
     REST_ALL(model.timers, model.timers_from, rest_timer);
     REST_ALL(model.monitors, model.monitors_from, rest_monitor);
     REST_ALL(model.links, model.links_from, rest_link);
-    return rest_scan();
+    return rest_room() && rest_scan();
 }
 
 bool model_end(uint64_t baseline)

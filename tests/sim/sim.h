@@ -2,13 +2,14 @@
  *
  * The simulator: one thread drives a whole system on virtual time, and a seed decides everything.
  *
- *   driver.c   the world: the virtual clock, which worker runs next and for how many turns, parking, and the outsiders
- *              that spawn, call, cast and stop by requests
- *   chaos.c    the actors: a behavior that does something random in every turn
- *   model.c    the rules: a shadow of the system that is told of every event, and says which one broke a promise
- *   rest.c     the rules that can be judged only when nothing is left to do at this instant
- *   main.c     the command line: many seeds, each twice
- *   planted.c  the proof that the rules bite: the same, against a build of the core with ten planted bugs
+ *   driver.c      the world: the virtual clock, which worker runs next and for how many turns, parking
+ *   outsider.c    those who spawn, call, cast and stop by requests
+ *   chaos.c       the actors: a behavior that does something random in every turn; actions.c and messages.c say what
+ *   model.c       the rules: a shadow of the system that is told of every event, and says which one broke a promise;
+ *                 model_life.c has those of start and end, children, monitors, names, timers
+ *   rest.c        the rules that can be judged only when nothing is left to do at this instant
+ *   main.c        the command line: many seeds, each twice
+ *   planted.c     the proof that the rules bite: the same, against a build of the core with ten planted bugs
  *
  * All that can be observed (who received what from whom, ends, downs, child events, answers) is folded into one hash,
  * the order signature (after Pony's systematic testing): the same seed gives the same signature, or something in the
@@ -24,21 +25,21 @@
 #include <troupe/system.h>
 
 #define SIM_WORKERS_MAX 4u
-#define SIM_NAMES 8u                 /* names that the actors fight for */
-#define SIM_REQUESTS_MAX 32u         /* open requests of outsiders */
-#define SIM_POPULATION 40u           /* spawns pause above so many living actors */
+#define SIM_NAMES 8u         /* names that the actors fight for */
+#define SIM_REQUESTS_MAX 32u /* open requests of outsiders */
+#define SIM_POPULATION 40u   /* spawns pause above so many living actors */
 
 struct sim_options {
     uint64_t seed;
     uint32_t steps;
-    bool trace;                      /* print every event */
+    bool trace; /* print every event */
 };
 
 struct sim_result {
     bool failed;
-    char text[400];                  /* the first broken promise */
+    char text[400]; /* the first broken promise */
     uint64_t signature;
-    troupe_stats stats;              /* as they were before the shutdown */
+    troupe_stats stats; /* as they were before the shutdown */
 };
 
 /* Run one seed from an empty system to an empty system. */
@@ -48,12 +49,12 @@ void sim_run(const struct sim_options *options, struct sim_result *ret_result);
 
 struct sim_world {
     troupe_system *system;
-    uint64_t now_ns;                 /* the virtual clock */
-    uint64_t turn_ns;                /* the clock that measures turns runs ahead of it by this */
-    uint64_t random;                 /* the driver's generator; actors use troupe_random */
+    uint64_t now_ns;  /* the virtual clock */
+    uint64_t turn_ns; /* the clock that measures turns runs ahead of it by this */
+    uint64_t random;  /* the driver's generator; actors use troupe_random */
     uint64_t signature;
     bool trace;
-    bool ending;                     /* the shutdown has begun */
+    bool ending; /* the shutdown has begun */
     bool failed;
     char text[400];
 };

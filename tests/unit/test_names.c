@@ -34,8 +34,8 @@ static void take(struct names *names, const char *name, uint32_t slot, uint32_t 
 {
     uint32_t other_slot = 0, other_generation = 0;
 
-    assert_int_equal(
-        troupe__names_take(names, troupe_view_of(name), slot, generation, &other_slot, &other_generation), 0);
+    assert_int_equal(troupe__names_take(names, troupe_view_of(name), slot, generation, &other_slot, &other_generation),
+                     0);
 }
 
 static void give(struct names *names, const char *name, uint32_t slot, uint32_t generation)
@@ -76,8 +76,7 @@ static void test_a_taken_name_tells_its_holder(void **state)
 
     (void)state;
     take(names, "hits", 5, 2);
-    assert_int_equal(troupe__names_take(names, troupe_view_of("hits"), 6, 1, &slot, &generation),
-                     TROUPE_E_NAME_TAKEN);
+    assert_int_equal(troupe__names_take(names, troupe_view_of("hits"), 6, 1, &slot, &generation), TROUPE_E_NAME_TAKEN);
     assert_int_equal(slot, 5);
     assert_int_equal(generation, 2);
     assert_holder(names, "hits", 5, 2);
@@ -146,8 +145,8 @@ static void test_names_that_differ_in_one_byte_are_different_names(void **state)
 
 static void test_what_is_no_name(void **state)
 {
-    static const char *const bad[] = {"", ".", "..", "a\nb", "a\x7f", "\x01", "\xff", "\xc3", "\xc0\x80",
-                                      "\xed\xa0\x80", "\xf4\x90\x80\x80"};
+    static const char *const bad[] = {"",     ".",    "..",       "a\nb",         "a\x7f",           "\x01",
+                                      "\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80"};
     static const char *const good[] = {"a", "...", "a/b", "a b", "@", "%2e", "\xe2\x82\xac", "\xf0\x9f\x8e\xad"};
     char text[300];
     struct names *names = make_names();
@@ -156,8 +155,7 @@ static void test_what_is_no_name(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_false(troupe__name_is_valid(troupe_view_of(bad[i])));
-        assert_int_equal(troupe__names_take(names, troupe_view_of(bad[i]), 1, 1, &slot, &generation),
-                         TROUPE_E_INVALID);
+        assert_int_equal(troupe__names_take(names, troupe_view_of(bad[i]), 1, 1, &slot, &generation), TROUPE_E_INVALID);
     }
     for (unsigned i = 0; i < sizeof good / sizeof good[0]; i++)
         assert_true(troupe__name_is_valid(troupe_view_of(good[i])));

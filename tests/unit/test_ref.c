@@ -49,7 +49,8 @@ static void test_random_and_extreme_ids_survive_the_round_trip(void **state)
             }
     rng_init(&rng, 7);
     for (unsigned i = 0; i < 5000; i++) {
-        troupe_ref ref = {{i % 2 ? rng_next(&rng) | 1 : 0, rng_next(&rng) | 1}, rng_below(&rng, UINT32_MAX) + 1,
+        troupe_ref ref = {{i % 2 ? rng_next(&rng) | 1 : 0, rng_next(&rng) | 1},
+                          rng_below(&rng, UINT32_MAX) + 1,
                           rng_below(&rng, UINT32_MAX) + 1};
         check_round_trip(ref);
     }
@@ -76,39 +77,39 @@ static void test_golden_texts(void **state)
 static void test_texts_that_are_no_reference(void **state)
 {
     static const char *const bad[] = {
-        "",                                /* nothing */
-        "n",                               /* no home */
-        "n.",                              /* an empty home */
-        "n.0000000000001",                 /* a home alone */
-        "n.0000000000001.",                /* no slot */
-        "n.0000000000001.1",               /* no generation */
-        "n.0000000000001.1.",              /* an empty generation */
-        "n.0000000000001..1",              /* an empty slot */
-        "n.0000000000001.1.1.",            /* something behind it */
-        "n.0000000000001.1.1.1",           /* one part too many */
-        "n.0000000000001.01.1",            /* a leading zero in the slot */
-        "n.0000000000001.1.01",            /* ... in the generation */
-        "n.0000000000001.0.1",             /* slot 0 is never used */
-        "n.0000000000001.1.0",             /* generation 0 is never issued */
-        "n.0000000000000.1.1",             /* no home has all zeros */
-        "n.000000000001.1.1",              /* a digit is missing */
-        "n.00000000000001.1.1",            /* a digit too many */
-        "n.g000000000000.1.1",             /* 65 bits */
-        "n.0000000000001.4000000.1",       /* 33 bits */
-        "n.0000000000001.1.4000000",       /* 33 bits */
-        "n.0000000000001.10000000.1",      /* eight digits */
-        "N.0000000000001.1.1",             /* upper case */
-        "n.000000000000A.1.1",             /* upper case */
-        "n.000000000000i.1.1",             /* not in the alphabet: i, l, o, u */
+        "",                           /* nothing */
+        "n",                          /* no home */
+        "n.",                         /* an empty home */
+        "n.0000000000001",            /* a home alone */
+        "n.0000000000001.",           /* no slot */
+        "n.0000000000001.1",          /* no generation */
+        "n.0000000000001.1.",         /* an empty generation */
+        "n.0000000000001..1",         /* an empty slot */
+        "n.0000000000001.1.1.",       /* something behind it */
+        "n.0000000000001.1.1.1",      /* one part too many */
+        "n.0000000000001.01.1",       /* a leading zero in the slot */
+        "n.0000000000001.1.01",       /* ... in the generation */
+        "n.0000000000001.0.1",        /* slot 0 is never used */
+        "n.0000000000001.1.0",        /* generation 0 is never issued */
+        "n.0000000000000.1.1",        /* no home has all zeros */
+        "n.000000000001.1.1",         /* a digit is missing */
+        "n.00000000000001.1.1",       /* a digit too many */
+        "n.g000000000000.1.1",        /* 65 bits */
+        "n.0000000000001.4000000.1",  /* 33 bits */
+        "n.0000000000001.1.4000000",  /* 33 bits */
+        "n.0000000000001.10000000.1", /* eight digits */
+        "N.0000000000001.1.1",        /* upper case */
+        "n.000000000000A.1.1",        /* upper case */
+        "n.000000000000i.1.1",        /* not in the alphabet: i, l, o, u */
         "n.000000000000l.1.1",
         "n.000000000000o.1.1",
         "n.000000000000u.1.1",
-        "n.0000000000001.1.1 ",            /* a space */
+        "n.0000000000001.1.1 ", /* a space */
         " n.0000000000001.1.1",
         "n-0000000000001.1.1",
         "n.0000000000001-1.1",
         "m.0000000000001.1.1",
-        "s.0000000000001.1.1",             /* the length of a node's home */
+        "s.0000000000001.1.1",              /* the length of a node's home */
         "s.00000000000000000000000001.1.1", /* a session whose high half is zero */
         "s.80000000000000000000000000.1.1", /* 129 bits */
         "@hits",

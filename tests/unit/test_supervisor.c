@@ -22,7 +22,10 @@ static int tear_down(void **state)
 static troupe_spawn_opts child_opts;
 static uint32_t restarts_max, period_ms;
 
-static int spawn_child(troupe_ctx *ctx, struct puppet *self) { return puppet_spawn(ctx, self, self->other, &child_opts); }
+static int spawn_child(troupe_ctx *ctx, struct puppet *self)
+{
+    return puppet_spawn(ctx, self, self->other, &child_opts);
+}
 
 static int supervise(troupe_ctx *ctx, struct puppet *self)
 {
@@ -54,10 +57,10 @@ static int drain_other(troupe_ctx *ctx, struct puppet *self)
 static void test_the_policy_and_the_end_decide_about_a_restart(void **state)
 {
     static const struct {
-        puppet_fn end;                   /* in the child, or in its parent */
+        puppet_fn end; /* in the child, or in its parent */
         bool by_parent;
         enum troupe_exit_cause cause;
-        bool restarts[3];                /* temporary, transient, permanent */
+        bool restarts[3]; /* temporary, transient, permanent */
     } cases[] = {
         {puppet_end, false, TROUPE_EXIT_NORMAL, {false, false, true}},
         {puppet_fail, false, TROUPE_EXIT_FAILED, {false, true, true}},
@@ -109,8 +112,7 @@ static void test_a_restart_gives_args_name_tag_and_a_new_id(void **state)
 
     (void)state;
     start_family(&parent, &child,
-                 (troupe_spawn_opts){
-                     .restart = TROUPE_PERMANENT, .name = troupe_view_of("worker"), .child_tag = 77});
+                 (troupe_spawn_opts){.restart = TROUPE_PERMANENT, .name = troupe_view_of("worker"), .child_tag = 77});
     troupe_ref first = child.ref;
     assert_true(lab_holds(&lab, "worker", &child));
     assert_int_equal(parent.child.child, 77);

@@ -4,7 +4,7 @@
  * of slawlor/ractor. */
 #include "lib/lab.h"
 
-#include <stdio.h>
+#include "core/worker.h"
 
 static struct lab lab;
 
@@ -23,7 +23,9 @@ static int tear_down(void **state)
 }
 
 /* The puppets of a test live as long as its system, which is freed in the tear-down. */
-#define PUPPET(variable, mark) static struct puppet variable; variable = (struct puppet){.letter = (mark)}
+#define PUPPET(variable, mark)                                                                                         \
+    static struct puppet variable;                                                                                     \
+    variable = (struct puppet) { .letter = (mark) }
 
 /* ---- a kill looked like a normal end ---- */
 
@@ -394,8 +396,7 @@ static void test_a_shed_call_is_told_to_its_caller(void **state)
     unsigned shed = 0, replied = 0;
 
     (void)state;
-    lab_spawn(&lab, &target,
-              &(troupe_spawn_opts){.mailbox_messages_max = 4, .mailbox_policy = TROUPE_DROP_OLDEST});
+    lab_spawn(&lab, &target, &(troupe_spawn_opts){.mailbox_messages_max = 4, .mailbox_policy = TROUPE_DROP_OLDEST});
     for (unsigned i = 0; i < 12; i++)
         lab_ask(&lab, &target, &calls[i], 1000);
     lab_run(&lab);
@@ -470,6 +471,52 @@ static void test_children_end_orderly_and_in_reverse_order(void **state)
     assert_true(strstr(lab.log, "ax") < strstr(lab.log, "px"));
 }
 
+/* ---- a stale or reused address reached the wrong one ---- */
+
+static void test_a_kill_that_comes_late_does_not_hit_the_successor_in_the_slot(void **state)
+{
+    PUPPET(actor, 'a');
+
+    (void)state;
+    lab_spawn(&lab, &actor, NULL);
+    struct actor *slot = slots_at(&lab.system->slots, actor.ref.slot);
+    assert_int_equal(actor_generation(slot), actor.ref.generation);
+    troupe__worker_raise(lab.worker, slot, actor.ref.generation - 1, SIGNAL_KILL); /* meant for who was here before */
+    lab_run(&lab);
+    assert_true(lab_is_alive(&lab, &actor));
+    assert_int_equal(lab_note(&lab, &actor), 0);
+    lab_run(&lab);
+    assert_int_equal(actor.notes, 1);
+}
+
+static void test_a_message_for_a_former_actor_does_not_reach_the_successor_in_the_slot(void **state)
+{
+    PUPPET(former, 'f');
+    PUPPET(successor, 's');
+    static struct lab_request done, call;
+
+    (void)state;
+    lab_spawn(&lab, &former, NULL);
+    lab_stop(&lab, former.ref, TROUPE_STOP, &done, 100);
+    lab_run(&lab);
+    for (unsigned i = 0; i < 200 && (successor.ref.slot != former.ref.slot); i++) { /* slots come back oldest first */
+        if (successor.ref.generation != 0) {
+            lab_stop(&lab, successor.ref, TROUPE_STOP, &done, 100);
+            lab_run(&lab);
+        }
+        lab_spawn(&lab, &successor, NULL);
+    }
+    assert_int_equal(successor.ref.slot, former.ref.slot);
+    assert_true(successor.ref.generation > former.ref.generation);
+    assert_int_equal(lab_note(&lab, &former), TROUPE_E_GONE);
+    lab_ask(&lab, &former, &call, 100);
+    lab_stop(&lab, former.ref, TROUPE_KILL, &done, 100);
+    lab_run(&lab);
+    assert_int_equal(call.error, TROUPE_E_GONE);
+    assert_true(lab_is_alive(&lab, &successor));
+    assert_int_equal(successor.notes + successor.asks, 0);
+}
+
 /* ---- and a rule of our own: what was said before the end arrives before the end ---- */
 
 static int reply_and_stop(troupe_ctx *ctx, struct puppet *self)
@@ -527,6 +574,8 @@ int main(void)
         TRAP(test_a_shed_call_is_told_to_its_caller),
         TRAP(test_a_mailbox_limit_of_zero_is_the_default_not_unlimited),
         TRAP(test_children_end_orderly_and_in_reverse_order),
+        TRAP(test_a_kill_that_comes_late_does_not_hit_the_successor_in_the_slot),
+        TRAP(test_a_message_for_a_former_actor_does_not_reach_the_successor_in_the_slot),
         TRAP(test_replied_then_stopped_is_a_reply_and_then_a_down),
     };
 

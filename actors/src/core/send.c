@@ -167,7 +167,7 @@ int troupe__send_system(troupe_worker *worker, troupe_ref to, struct message *me
             return TROUPE_E_GONE;
         message->next = top;
     } while (!atomic_cas_weak_acq_rel(&actor->system_lane, &top, message)); /* pairs with the owner's exchange */
-    troupe__worker_raise(worker, actor, signals);
+    troupe__worker_raise(worker, actor, to.generation, signals);
     return 0;
 }
 

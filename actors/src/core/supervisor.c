@@ -156,7 +156,7 @@ int troupe_supervise(troupe_ctx *ctx, uint32_t restarts, uint32_t period_ms)
 static int notify(troupe_ctx *ctx, const troupe_child_event *event)
 {
     const troupe_behavior *behavior = actor_kind(ctx->actor)->behavior;
-    if (!behavior->child || ctx->actor->ending)
+    if (!behavior->child || ctx->actor->ending || actor_is_killed(ctx->actor))
         return 0;
     return behavior->child(ctx, actor_state(ctx->actor), event);
 }
@@ -271,7 +271,7 @@ void troupe__child_ended(troupe_worker *worker, struct actor *actor)
     do
         actor->run_next = top;
     while (!atomic_cas_weak_acq_rel(stack, &top, actor->slot)); /* publishes cause and words; pairs with the exchange */
-    troupe__worker_raise(worker, parent, SIGNAL_CHILD);
+    troupe__worker_raise(worker, parent, actor_generation(parent), SIGNAL_CHILD);
 }
 
 static int on_ended(troupe_ctx *ctx, struct actor *actor)
@@ -377,7 +377,7 @@ static void kill_child(troupe_ctx *ctx, struct actor *actor)
     /* The slot stays the child's until this actor gives it back, so a bare signal cannot hit another one. */
     if (troupe__stop_send(ctx->worker, ref, TROUPE_KILL, (troupe_view){words, sizeof words - 1}, STOP_BY_PARENT) ==
         TROUPE_E_NO_MEMORY)
-        troupe__worker_raise(ctx->worker, actor, SIGNAL_KILL);
+        troupe__worker_raise(ctx->worker, actor, ref.generation, SIGNAL_KILL);
 }
 
 bool troupe__supervisor_stop_next(troupe_ctx *ctx)

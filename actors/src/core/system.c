@@ -192,7 +192,7 @@ static void end_left(troupe_worker *worker, struct actor *actor)
 {
     if (!actor || actor_state_now(actor) == 0 || actor_state_now(actor) == TROUPE_STATE_STOPPED)
         return;
-    troupe__worker_raise(worker, actor, SIGNAL_KILL);
+    troupe__worker_raise(worker, actor, actor_generation(actor), SIGNAL_KILL);
 }
 
 static void end_all_left(troupe_system *system)

@@ -365,7 +365,7 @@ static bool run_signals(troupe_ctx *ctx)
     if (troupe__life_proceed(ctx))
         return true;
     uint32_t share = TROUPE_TURN_SYSTEM_MAX;
-    while (actor->system_head && share-- > 0) {
+    while (actor->system_head && !actor_is_killed(actor) && share-- > 0) {
         struct message *message = actor->system_head;
         actor->system_head = message->next;
         dispatch_system(ctx, message);
@@ -374,7 +374,7 @@ static bool run_signals(troupe_ctx *ctx)
     }
     if (actor->system_head) /* the rest after the next message */
         atomic_or_relaxed(&actor->identity, SIGNAL_SYSTEM);
-    if (signals & SIGNAL_TIMER) {
+    if ((signals & SIGNAL_TIMER) && !actor_is_killed(actor)) { /* the end takes no notice of deadlines */
         after_function(ctx, troupe__wait_on_due(ctx));
         return troupe__life_proceed(ctx);
     }
@@ -427,6 +427,8 @@ static uint32_t run(troupe_ctx *ctx)
     for (uint32_t handled = 0;;) {
         if ((uint32_t)atomic_load_relaxed(&actor->identity) && run_signals(ctx))
             return handled;
+        if (actor_is_killed(actor))
+            continue; /* meanwhile: a kill comes before the next message */
         struct message *message = next_message(ctx);
         if (message) {
             handled++;

@@ -147,16 +147,17 @@ void troupe__worker_schedule(troupe_worker *worker, struct actor *actor)
     }
 }
 
-static void set_signals(struct actor *actor, uint32_t signals)
+/* Only on the actor that is meant: the slot may have passed to a successor meanwhile. */
+static void set_signals(struct actor *actor, uint32_t generation, uint32_t signals)
 {
     uint64_t identity = atomic_load_relaxed(&actor->identity);
-    while (!atomic_cas_weak_seq(&actor->identity, &identity, identity | signals)) {
+    while (identity >> 32 == generation && !atomic_cas_weak_seq(&actor->identity, &identity, identity | signals)) {
     }
 }
 
-void troupe__worker_raise(troupe_worker *worker, struct actor *actor, uint32_t signals)
+void troupe__worker_raise(troupe_worker *worker, struct actor *actor, uint32_t generation, uint32_t signals)
 {
-    set_signals(actor, signals);
+    set_signals(actor, generation, signals);
     if (mailbox_claim(actor))
         troupe__worker_schedule(worker, actor);
 }
@@ -200,7 +201,7 @@ static void fire_timers(troupe_worker *worker)
         struct wheel_entry *entry = due;
         due = entry->next;
         if (entry->owner) {
-            set_signals(entry->owner, SIGNAL_TIMER);
+            set_signals(entry->owner, actor_generation(entry->owner), SIGNAL_TIMER);
             if (mailbox_claim(entry->owner)) {
                 entry->owner->run_next = claimed;
                 claimed = entry->owner->slot;

@@ -165,7 +165,7 @@ void troupe__turn_begin_slice(troupe_worker *worker);
 void troupe__worker_schedule(troupe_worker *worker, struct actor *actor);
 
 /* Set signals on an actor and see that it looks at them. */
-void troupe__worker_raise(troupe_worker *worker, struct actor *actor, uint32_t signals);
+void troupe__worker_raise(troupe_worker *worker, struct actor *actor, uint32_t generation, uint32_t signals);
 
 /* Tell the time of the actor's earliest deadline to a wheel. Thread: owner of the actor. */
 void troupe__worker_arm(troupe_worker *worker, struct actor *actor, uint64_t deadline_ns);

@@ -2,7 +2,7 @@
 //
 // Does an output look as the document says? Two forms, by the language of the expected block:
 //
-//   text   line by line. `...` stands for anything within a line; a line that is only `...` for any number of lines.
+//   text   line by line, without empty lines. `...` stands for anything within a line; a line that is only `...` for any number of lines.
 //   json   the output is one JSON document. `...` as a value is any value; as the last member or item, any more of them.
 //          Strings are compared as lines of text are.
 //
@@ -34,7 +34,7 @@ const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')
 
 /** null when the output fits, else words that say where it does not. */
 export function misfit(language, expected, output) {
-  if (language === 'text') return textMisfit(expected.split('\n'), output.replaceAll('\r', '').split('\n'))
+  if (language === 'text') return textMisfit(linesOf(expected), linesOf(output))
   try {
     return jsonMisfit(parse(expected), JSON.parse(output), 'the document')
   } catch (error) {
@@ -43,16 +43,18 @@ export function misfit(language, expected, output) {
   }
 }
 
+const linesOf = (text) => text.split(/\r?\n/).filter((line) => line !== '')
+
 function textMisfit(expected, lines) {
   let at = 0
   for (let i = 0; i < expected.length; i++) {
     if (expected[i] === '...') {
       const rest = expected.slice(i + 1)
       for (let from = at; from <= lines.length; from++) if (textMisfit(rest, lines.slice(from)) === null) return null
-      return `nothing in the output fits what stands after line ${i + 1}`
+      return `nothing in the output fits what stands behind\n  ${expected.slice(0, i + 1).join('\n  ')}`
     }
-    if (at === lines.length) return `the output ends before line ${i + 1}: ${expected[i]}`
-    if (!patternOf(expected[i]).test(lines[at])) return `line ${i + 1} should be\n  ${expected[i]}\nbut is\n  ${lines[at]}`
+    if (at === lines.length) return `the output ends before the line\n  ${expected[i]}`
+    if (!patternOf(expected[i]).test(lines[at])) return `a line should be\n  ${expected[i]}\nbut is\n  ${lines[at]}`
     at++
   }
   return at === lines.length ? null : `the output goes on: ${lines[at]}`

@@ -28,7 +28,7 @@ export async function runBlocks(blocks, { url, folder }) {
     PATH: `${build}:${process.env.PATH}` }
   const output = await run(`exec 2>&1\n${script.join('')}`, { cwd: home, env, timeout: DEADLINE_MS })
   const parts = output.split(MARK)
-  return blocks.map((_, i) => ({ output: parts[2 * i]?.replace(/\n+$/, ''), status: Number(parts[2 * i + 1]) }))
+  return blocks.map((_, i) => ({ output: parts[2 * i]?.replace(/[\r\n]+$/, ''), status: Number(parts[2 * i + 1]) }))
 }
 
 function run(script, options) {

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See outsider.h. */
+#include "outsider.h"
+
+#include <string.h>
+
+#include "chaos.h"
+
+enum ask { ASK_CALL, ASK_SPAWN, ASK_STOP, ASK_INFO };
+
+struct asked {
+    struct troupe_request request;
+    bool open;
+    enum ask what;
+    uint32_t target, call;
+    uint64_t deadline_ms;
+    struct birth birth;
+};
+
+static struct asked asked_all[SIM_REQUESTS_MAX];
+
+void outsider_init(void) { memset(asked_all, 0, sizeof asked_all); }
+
+bool outsider_rest(void)
+{
+    for (uint32_t i = 0; i < SIM_REQUESTS_MAX; i++)
+        if (asked_all[i].open)
+            return sim_fail("a request (kind %d) is not answered after the shutdown", (int)asked_all[i].what);
+    return true;
+}
+
+static void on_done(troupe_request *request, const troupe_answer *answer)
+{
+    struct asked *asked = request->user;
+
+    if (!asked->open) {
+        sim_fail("a request is answered twice, or after it was cancelled");
+        return;
+    }
+    asked->open = false;
+    sim_event("done", asked->what, asked->target, (uint64_t)(int64_t)answer->error);
+    switch (asked->what) {
+    case ASK_CALL:
+        model_call_over(asked->call, answer->error, answer->body.ptr, answer->body.len);
+        break;
+    case ASK_SPAWN:
+        if (answer->error != 0)
+            break;
+        uint32_t child = model_actor_of(answer->ref);
+        if (!model_actor_at(child)->inited || model_actor_at(child)->starting)
+            sim_fail("a spawn was answered before the init of %u was over", child);
+        break;
+    case ASK_STOP:
+        if (answer->error == 0 && !model_actor_at(asked->target)->ended && model_actor_at(asked->target)->inited &&
+            !model_actor_at(asked->target)->finished)
+            sim_fail("a stop was answered, but actor %u lives", asked->target);
+        if (answer->error == TROUPE_E_TIMEOUT && sim_now_ms() < asked->deadline_ms)
+            sim_fail("a stop timed out early");
+        break;
+    case ASK_INFO:
+        if (answer->error == 0 && !troupe_ref_equal(answer->info->peek.ref, model_actor_at(asked->target)->ref))
+            sim_fail("an info request was answered for another actor");
+        break;
+    }
+}
+
+static struct asked *free_request(enum ask what, uint32_t target)
+{
+    for (uint32_t i = 0; i < SIM_REQUESTS_MAX; i++) {
+        struct asked *asked = &asked_all[i];
+        if (asked->open)
+            continue;
+        *asked = (struct asked){.open = true, .what = what, .target = target};
+        asked->request.user = asked;
+        return asked;
+    }
+    return NULL;
+}
+
+static void ask_call(troupe_worker *worker, uint32_t to)
+{
+    struct asked *asked = free_request(ASK_CALL, to);
+    if (asked == NULL)
+        return;
+    uint32_t timeout_ms = sim_below(2) ? 0 : 1 + sim_below(300), id = model_add_call();
+    troupe_body body = chaos_body(sim_random(), 0, to, 3 + sim_below(6), id, 0);
+
+    asked->call = id;
+    model.calls.at[id] = (struct model_call){
+        .callee = to, .deadline_ms = sim_now_ms() + (timeout_ms == 0 ? TROUPE_CALL_TIMEOUT_MS_DEFAULT : timeout_ms)};
+    bool was_ended = model_actor_at(to)->ended;
+    model_calling(0, to, id);
+    model_sending(0, to);
+    troupe_request_call(worker, &asked->request, on_done, model_actor_at(to)->ref, troupe_view_of("work"), body,
+                        troupe_view_of("sim"), timeout_ms);
+    /* It took effect unless it was refused at once, without having been seen. */
+    bool refused = !asked->open && model.calls.at[id].answer == MODEL_UNSEEN;
+    model.calls.at[id].refused = refused;
+    model.was_ended = was_ended; /* the actors that ran in between have sent, too */
+    model_sent(0, to, refused ? TROUPE_E_FULL : 0);
+}
+
+static void ask_spawn(troupe_worker *worker)
+{
+    troupe_spawn_opts opts;
+    if (model.living >= SIM_POPULATION)
+        return;
+    struct asked *asked = free_request(ASK_SPAWN, 0);
+    if (asked == NULL)
+        return;
+    chaos_birth(sim_random(), &asked->birth, &opts);
+    opts.link = false;
+    troupe_request_spawn(worker, &asked->request, on_done, &opts);
+}
+
+static void ask_stop(troupe_worker *worker, uint32_t to)
+{
+    enum troupe_stop_mode mode = sim_below(3) != 0 ? (enum troupe_stop_mode)sim_below(2) : TROUPE_KILL;
+    struct asked *asked = free_request(ASK_STOP, to);
+    struct model_actor *target = model_actor_at(to);
+    troupe_peek peek;
+    if (asked == NULL)
+        return;
+    uint32_t timeout_ms = sim_below(100) + 1;
+
+    asked->deadline_ms = sim_now_ms() + timeout_ms;
+    (void)model_look(to, &peek);
+    sim_event("ask stop", to, mode, 0);
+    target->stop_asked |= mode == TROUPE_STOP;
+    target->drain_asked |= mode == TROUPE_DRAIN;
+    troupe_request_stop(worker, &asked->request, on_done, target->ref, mode, troupe_view_of("sim"), timeout_ms);
+    target->kill_asked |= mode == TROUPE_KILL && (asked->open || target->ended);
+}
+
+static void ask_info(troupe_worker *worker, uint32_t to)
+{
+    struct asked *asked = free_request(ASK_INFO, to);
+
+    if (asked != NULL)
+        troupe_request_info(worker, &asked->request, on_done, model_actor_at(to)->ref, 1 + sim_below(50));
+}
+
+void outsider_act(troupe_worker *worker)
+{
+    uint32_t to = chaos_target_of(sim_random());
+
+    if (to == 0 || model.living < 8 || sim_below(20) == 0) {
+        ask_spawn(worker);
+        return;
+    }
+    switch (sim_below(24)) {
+    case 0:
+        ask_stop(worker, to);
+        break;
+    case 1:
+        ask_info(worker, to);
+        break;
+    case 2: {
+        struct asked *asked = &asked_all[sim_below(SIM_REQUESTS_MAX)];
+        if (asked->open && asked->request.worker == worker && (asked->what == ASK_CALL || asked->what == ASK_INFO)) {
+            asked->open = false;
+            if (asked->what == ASK_CALL)
+                model.calls.at[asked->call].over = true;
+            troupe_request_cancel(&asked->request);
+        }
+        break;
+    }
+    case 3:
+    case 4:
+    case 5:
+    case 6:
+    case 7:
+    case 8:
+    case 9:
+    case 10: {
+        troupe_body body = chaos_body(sim_random(), 0, to, 3 + sim_below(6), 0, 0);
+        model_sending(0, to);
+        model_sent(
+            0, to,
+            troupe_worker_cast(worker, model_actor_at(to)->ref, troupe_view_of("note"), body, troupe_view_of("sim")));
+        break;
+    }
+    default:
+        ask_call(worker, to);
+        break;
+    }
+}
