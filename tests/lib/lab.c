@@ -130,7 +130,7 @@ static const troupe_type types[] = {
                               .types_count = 3, .state_bytes = sizeof(struct state), .flags = bits, .init = init,      \
                               .receive = receive, .down = down, .child = child, .stop = stop, .fini = fini             \
     }
-static const troupe_behavior puppet_behavior = PUPPET("puppet", 0);
+static const troupe_behavior puppet_behavior = PUPPET("puppet", TROUPE_BEHAVIOR_WRITABLE);
 static const troupe_behavior trap_behavior = PUPPET("trap", TROUPE_BEHAVIOR_TRAP_EXIT);
 
 /* ---- the system ---- */
@@ -227,6 +227,9 @@ static void on_done(troupe_request *request, const troupe_answer *answer)
     asked->times++;
     asked->error = answer->error;
     asked->ref = answer->ref;
+    size_t len = answer->body.len < sizeof asked->body ? answer->body.len : sizeof asked->body - 1;
+    if (len > 0)
+        memcpy(asked->body, answer->body.ptr, len);
     if (answer->info != NULL) {
         asked->info_monitors = answer->info->monitored_by_count;
         asked->info_timers = answer->info->timers_count;
@@ -301,10 +304,16 @@ int lab_note(struct lab *lab, struct puppet *puppet)
     return troupe_worker_cast(lab->worker, puppet->ref, troupe_view_of("note"), troupe_body_none(), troupe_view_of(""));
 }
 
+void lab_ask_type(struct lab *lab, struct puppet *puppet, const char *type, struct lab_request *request,
+                  uint32_t timeout_ms)
+{
+    troupe_request_call(lab->worker, fresh(request), on_done, puppet->ref, troupe_view_of(type),
+                        troupe_body_json("1", 1), troupe_view_of(""), timeout_ms);
+}
+
 void lab_ask(struct lab *lab, struct puppet *puppet, struct lab_request *request, uint32_t timeout_ms)
 {
-    troupe_request_call(lab->worker, fresh(request), on_done, puppet->ref, troupe_view_of("ask"),
-                        troupe_body_json("1", 1), troupe_view_of(""), timeout_ms);
+    lab_ask_type(lab, puppet, "ask", request, timeout_ms);
 }
 
 void lab_stop(struct lab *lab, troupe_ref ref, enum troupe_stop_mode mode, struct lab_request *request,

@@ -65,6 +65,7 @@ struct lab_request {
     bool done;
     int error;
     unsigned times;
+    char body[64]; /* of the answer, as far as it fits */
     troupe_ref ref;
     uint32_t info_monitors, info_timers, info_children;
 };
@@ -93,6 +94,8 @@ void lab_do(struct lab *lab, struct puppet *puppet, puppet_fn fn);
 int lab_do_later(struct lab *lab, struct puppet *puppet, puppet_fn fn);
 int lab_note(struct lab *lab, struct puppet *puppet);
 void lab_ask(struct lab *lab, struct puppet *puppet, struct lab_request *request, uint32_t timeout_ms);
+void lab_ask_type(struct lab *lab, struct puppet *puppet, const char *type, struct lab_request *request,
+                  uint32_t timeout_ms);
 void lab_stop(struct lab *lab, troupe_ref ref, enum troupe_stop_mode mode, struct lab_request *request,
               uint32_t timeout_ms);
 void lab_info(struct lab *lab, struct puppet *puppet, struct lab_request *request);

@@ -263,6 +263,22 @@ test('SIGHUP ends nothing', async (t) => {
   await node.stop()
 })
 
+test('/livez and /readyz answer while every worker is busy', async (t) => {
+  const node = await start(t, ['--workers', '1'])
+  const { ref } = await node.spawn('faulty')
+  const busy = await node.connect()
+  busy.send(requestBytes('POST', `/v1/actors/${ref}/call/spin?timeout=1m`, { body: '{"us":1000000}' }))
+  const probes = ['/livez', '/readyz'].map(async (target) => {
+    const connection = await node.connect()
+    const { status } = await connection.request('GET', target)
+    connection.close()
+    return status
+  })
+  const first = await Promise.race([busy.response('POST').then(() => 'the turn'), Promise.all(probes)])
+  assert.deepEqual(first, [200, 200])
+  busy.close()
+})
+
 test('a node over its memory budget refuses new work and says so', async (t) => {
   const node = await start(t, ['--memory-max', '1M'])
   const client = await node.connect()

@@ -168,7 +168,7 @@ for (const [segment, why] of [['%', 'half an escape'], ['%zz', 'no escape'], ['%
 // ---- messages ----
 
 test('a type that the behavior does not take is 422', async () => {
-  assertProblem(await client.post('/v1/actors/@taken/call/subtract', {}), { status: 422, code: 'unknown_type', field: 'type', detail: /add/ })
+  assertProblem(await client.post('/v1/actors/@taken/call/subtract', {}), { status: 422, code: 'unknown_type', field: 'type', detail: /\/v1\/behaviors/ })
   assertProblem(await client.post('/v1/actors/@taken/cast/subtract', {}), { status: 422, code: 'unknown_type', field: 'type' })
 })
 

@@ -23,6 +23,7 @@
 #define SIGNAL_SYSTEM 4u  /* the system lane is not empty */
 #define SIGNAL_TIMER 8u   /* the earliest deadline has come */
 #define SIGNAL_CHILD 16u  /* a child has ended */
+#define SIGNAL_START 32u  /* init is to be run, without args and with nobody waiting for it */
 
 /* Why the message lane is paused; each bit is set and cleared by the owner. */
 #define PAUSE_CALL 1u     /* troupe_call_wait: only that reply passes */

@@ -3,7 +3,8 @@
  * The life of an actor: starting -> running -> draining -> stopping -> stopped, never back.
  *
  * Spawn. The slot is filled, its mailbox opens with the ARGS message as its first, and the actor is scheduled; init runs
- * in its first turn. The ARGS message carries who waits for the start, and becomes the parent's "started".
+ * in its first turn. The ARGS message carries who waits for the start, and becomes the parent's "started". A child
+ * without args gets it only when init runs, so that a million fresh actors do not hold a million messages.
  *
  * End, in this order (troupe__life_stop, then finish once no child is left):
  *   1. the mailbox refuses; what waits in it, and the calls that were kept, are answered with an error
@@ -99,10 +100,12 @@ static void fill(troupe_worker *worker, struct actor *actor, struct kind *kind, 
     actor->exit_cause = TROUPE_EXIT_NORMAL;
     actor->exit_error = 0;
     actor->system_head = NULL;
-    args->next = NULL;
-    args->target_generation = actor_generation(actor);
+    if (args) {
+        args->next = NULL;
+        args->target_generation = actor_generation(actor);
+    }
     actor->inbox_head = actor->inbox_tail = args;
-    actor->captured = 1;
+    actor->captured = args != NULL;
     actor->handled = 0;
 }
 
@@ -150,12 +153,12 @@ int troupe__spawn_kind(troupe_worker *worker, struct kind *kind, const troupe_sp
         return rc;
     }
     /* From here on nothing fails. Stale references see either the old generation or the new one. */
-    atomic_store_relaxed(&actor->identity, (uint64_t)generation << 32);
+    atomic_store_relaxed(&actor->identity, (uint64_t)generation << 32 | (origin->args ? 0 : SIGNAL_START));
     fill(worker, actor, kind, opts, origin->args);
     atomic_store_relaxed(&actor->system_lane, NULL);
     /* Release: who sees the state, or an open word, sees what was filled in. */
     atomic_store_release(&actor->state, (uint8_t)TROUPE_STATE_STARTING);
-    atomic_store_release(&actor->word, WORD_OWNED | WORD_ONE);
+    atomic_store_release(&actor->word, WORD_OWNED | (origin->args ? WORD_ONE : 0));
     counter_add(&worker->stats.spawned, 1);
     *ret_ref = actor_ref(system, actor);
     troupe__worker_schedule(worker, actor);
@@ -169,13 +172,15 @@ int troupe_spawn(troupe_ctx *ctx, const troupe_spawn_opts *opts, troupe_ref *ret
         return TROUPE_E_KILLED;
     if (ctx->actor->ending)
         return TROUPE_E_STATE;
-    struct message *args = troupe__spawn_args(worker, opts, actor_ref(worker->system, ctx->actor));
-    if (!args)
+    struct message *args = NULL;
+    if ((opts->args.len || opts->subject.len || opts->start_timeout_ms) &&
+        !(args = troupe__spawn_args(worker, opts, actor_ref(worker->system, ctx->actor))))
         return TROUPE_E_NO_MEMORY;
     troupe_ref ref = {0};
     int rc = troupe__spawn(worker, opts, &(struct spawn_origin){ctx->actor, args}, &ref);
     if (rc) {
-        troupe__message_free(&worker->pool, args);
+        if (args)
+            troupe__message_free(&worker->pool, args);
         return rc;
     }
     *ret_ref = ref;

@@ -347,6 +347,18 @@ void troupe__turn_take_bonds(troupe_ctx *ctx)
     }
 }
 
+/* The actor was spawned without args. */
+static void start_without_args(troupe_ctx *ctx)
+{
+    const troupe_spawn_opts no_wishes = {0};
+    troupe_ref parent = troupe_parent(ctx);
+    struct message *args = troupe__spawn_args(ctx->worker, &no_wishes, parent);
+    if (args)
+        handle_args(ctx, args);
+    else
+        troupe__life_stop(ctx, TROUPE_EXIT_NOT_STARTED, TROUPE_E_NO_MEMORY, (troupe_view){"", 0});
+}
+
 /* True when the actor is no more. */
 static bool run_signals(troupe_ctx *ctx)
 {
@@ -374,6 +386,10 @@ static bool run_signals(troupe_ctx *ctx)
     }
     if (actor->system_head) /* the rest after the next message */
         atomic_or_relaxed(&actor->identity, SIGNAL_SYSTEM);
+    if ((signals & SIGNAL_START) && !actor_is_killed(actor) && !actor->ending) {
+        start_without_args(ctx);
+        return troupe__life_proceed(ctx);
+    }
     if ((signals & SIGNAL_TIMER) && !actor_is_killed(actor)) { /* the end takes no notice of deadlines */
         after_function(ctx, troupe__wait_on_due(ctx));
         return troupe__life_proceed(ctx);

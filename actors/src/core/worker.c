@@ -262,7 +262,8 @@ static void refresh_overload(troupe_worker *worker)
     troupe_system *system = worker->system;
     if (system->config.memory_max == 0)
         return;
-    bool over = troupe__system_memory(system) > system->config.memory_max / 5 * 4;
+    uint64_t slots_bytes = (uint64_t)atomic_load_relaxed(&system->slots.end) * sizeof(struct actor);
+    bool over = troupe__system_memory(system) + slots_bytes > system->config.memory_max / 5 * 4;
     if (over != atomic_load_relaxed(&system->overloaded))
         atomic_store_relaxed(&system->overloaded, over);
 }

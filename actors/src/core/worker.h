@@ -226,7 +226,8 @@ int troupe__wait_on_timer(troupe_ctx *ctx, struct message *message);
 /* Where a spawn comes from. */
 struct spawn_origin {
     struct actor *parent;        /* whose owner is the caller; NULL: none */
-    struct message *args;        /* the ARGS message, which also carries who waits for the start; consumed on success */
+    struct message *args;        /* the ARGS message, which also carries who waits for the start; consumed on success.
+                                    NULL: no args, nobody waits; it is made when init runs */
 };
 
 /* Make an actor. Thread: owner of the worker and of the parent. On TROUPE_E_NAME_TAKEN *ret_ref is the holder. */

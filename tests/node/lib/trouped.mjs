@@ -46,6 +46,7 @@ class Process {
   stdout = ''
   stderr = ''
   #lineArrived = deferred()
+  #idle = []
 
   constructor(child, folder) {
     this.child = child
@@ -105,6 +106,7 @@ class Process {
 
   /** For the end of a test: a node that still runs must be able to stop. Only a stuck one is killed, and told. */
   async end() {
+    for (const connection of this.#idle.splice(0)) connection.close()
     if (!this.isRunning) return
     this.signalTo('SIGTERM')
     try {
@@ -133,14 +135,14 @@ class Process {
     return Connection.open(this.port)
   }
 
-  /** One request on a connection of its own. `json` is sent as the body. */
+  /** One request, on a connection that stays open for the next: what tests count in /proc does not move. */
   async request(method, target, options = {}) {
-    const connection = await this.connect()
-    try {
-      return await connection.request(method, target, withJson(options))
-    } finally {
-      connection.close()
-    }
+    let connection = this.#idle.pop()
+    if (!connection || connection.isOver) connection = await this.connect()
+    const response = await connection.request(method, target, withJson(options))
+    if (response.headers.get('connection') === 'close') connection.close()
+    else this.#idle.push(connection)
+    return response
   }
 
   /** Spawn an actor and give its document. */
