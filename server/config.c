@@ -57,7 +57,7 @@ static const struct setting settings[] = {
      0, 0, {NULL}},
     {"advertise", "HOST[:PORT]", "the address to tell others (as bound)", ADVERTISE, AT(advertise_host), 0, 0, {NULL}},
     {"stuck-turn-max", "TIME", "end the node, with status 70, when a turn lasts longer (60s)", DURATION,
-     AT(stuck_turn_max_ms), 1000, 24 * HOUR_MS, {NULL}},
+     AT(stuck_turn_max_ms), 100, 24 * HOUR_MS, {NULL}},
     {"drain-timeout", "TIME", "how long SIGTERM waits for the actors (10s)", DURATION, AT(drain_timeout_ms), 1,
      HOUR_MS, {NULL}},
     {"log", "FORM", "the form of the log on standard error: human, json or auto (auto)", CHOICE, AT(log_format), 0, 0,

@@ -10,7 +10,8 @@
 
 /** @typedef {{ ref: string, name: string | null, behavior: string, state: string, mailbox?: { depth: number },
  *              processed: number, uptime_ms: number }} Actor */
-/** @typedef {{ title?: string, detail?: string, field?: string, code?: string, status?: number, retry?: string }} Problem */
+/** @typedef {{ title?: string, detail?: string, field?: string, code?: string, status?: number,
+ *              retry?: string }} Problem */
 
 const POLL_MS = 1000 // from an answer to the next request
 const ANSWER_MS_MAX = 5000 // a poll that takes longer counts as failed
@@ -95,18 +96,21 @@ let polling = false
 let failures = 0 // polls since the last answer
 let answeredAt = 0 // performance.now() of the last whole answer, 0 before the first
 /** @type {{ messages: number, at: number } | null} */
-let previous = null // for the rate
+let previous = null // where the rate is counted from
+let rate = 0 // messages a second
 
 /** Each row: the word, what to show, in which type.
  *  @param {any} node @returns {[string, unknown, string][]} */
 function nodeRows(node) {
   const now = performance.now()
   const { actors, messages } = node.stats
-  const rate = previous ? ((messages - previous.messages) * 1000) / (now - previous.at) : 0
-  previous = { messages, at: now }
+  const since_ms = previous ? now - previous.at : 0
+  if (previous && since_ms >= POLL_MS)
+    rate = Math.max(0, Math.round(((messages - previous.messages) * 1000) / since_ms))
+  if (!previous || since_ms >= POLL_MS) previous = { messages, at: now }
   return [
     ['Node', node.node, 'code'],
-    ['Cluster', node.cluster, ''],
+    ['Cluster', node.cluster, 'code'],
     ['Address', node.api, 'code'],
     ['Version', node.version, ''],
     ['Process', node.pid, ''],
@@ -114,7 +118,7 @@ function nodeRows(node) {
     ['Up', duration(node.uptime_ms), ''],
     ['Actors', figures.format(actors), ''],
     ['Messages', figures.format(messages), ''],
-    ['A second', figures.format(Math.max(0, Math.round(rate))), ''],
+    ['A second', figures.format(rate), ''],
   ]
 }
 
@@ -139,7 +143,7 @@ const rowByRef = new Map()
 /** @param {Element} row @param {Actor} actor */
 function showActor(row, actor) {
   const [who, behavior, state, mailbox, processed, up] = row.children
-  setText(who.children[0], !actor.name ? '' : `@${actor.name}`)
+  setText(who.children[0], actor.name ? `@${actor.name}` : '')
   setText(who.children[1], actor.ref)
   setText(behavior, actor.behavior)
   setText(state.children[0], actor.state)
@@ -284,7 +288,10 @@ function showAnswer(who, action, status, document) {
   if (action.word === 'spawn') {
     setText($('value'), '')
     const stranger = document.behavior !== 'counter' ? `, as a ${document.behavior}` : ''
-    setText($('said'), status === 201 ? `${who} is here now. Send it a message.` : `${who} was here already${stranger}.`)
+    setText(
+      $('said'),
+      status === 201 ? `${who} is here now. Send it a message.` : `${who} was here already${stranger}.`,
+    )
     return
   }
   const known = document !== null && typeof document === 'object' && 'value' in document

@@ -229,8 +229,8 @@ static int run_skynet(struct bench_round *round)
     return error;
 }
 
-/* ---- idle: actors that have started, handled one message, and wait. They are made a batch at a time, and the next batch
- * waits until all of the last have handled theirs, so that no backlog of messages counts as their memory. ---- */
+/* ---- idle: actors that have started, handled one message, and wait. They are made a batch at a time, and the next
+ * batch waits until all of the last have handled theirs, so that no backlog of messages counts as their memory. ---- */
 
 #define IDLE_BATCH 256u
 

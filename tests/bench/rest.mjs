@@ -29,7 +29,7 @@ const parts = process.argv.slice(2).filter((word) => word !== '--quick')
 const quick = process.argv.includes('--quick')
 const rounds = quick ? 3 : 5
 const seconds = quick ? 1 : 3
-const slowSeconds = quick ? 1 : 12 // beyond the node's deadline for a head, so that slow clients are closed and come again
+const slowSeconds = quick ? 1 : 12 // beyond the deadline for a head: slow clients are closed, and come again
 const wants = (part) => parts.length === 0 || parts.includes(part)
 
 const median = (values) => {
@@ -73,7 +73,8 @@ async function benchCall(node, bare, nginx) {
   const targets = [
     getBare,
     postBare,
-    { name: 'GET  nginx return 200', server: nginx, method: 'GET', path: `${hot}get`, beside: getBare, yardstick: true },
+    { name: 'GET  nginx return 200', server: nginx, method: 'GET', path: `${hot}get`, beside: getBare,
+      yardstick: true },
     { name: 'GET  one actor', server: node, method: 'GET', path: `${hot}get`, beside: getBare },
     adds,
     { name: 'POST 10,000 actors', server: node, method: 'POST', path: '/v1/actors/@bench-%d/call/add', body: ADD,
@@ -87,7 +88,8 @@ async function benchCall(node, bare, nginx) {
     }
   }
   console.log(`\nREST call, 64 keep-alive connections, one server thread, medians of ${rounds} rounds of ${seconds} s`)
-  console.log('target                    CPU us/req   min ..   max     req/s  p99 ms  errors   ratio  now <= 1.40  goal <= 1.25')
+  console.log('target                    CPU us/req   min ..   max     req/s  p99 ms  errors   ratio  ' +
+    'now <= 1.40  goal <= 1.25')
   for (const target of targets) printCall(target)
 
   const value = await counterValue(node.url, 'hot')
@@ -119,7 +121,8 @@ async function benchStall(node, bare) {
     { name: 'trouped GET', server: node, method: 'GET', path: `${route}get` },
     { name: 'trouped POST', server: node, method: 'POST', path: `${route}add`, body: ADD }
   ]
-  console.log(`\nConnections, ${seconds} s each; a stall is less than ${STALL_SHARE} of the rate at ${STALL_CONNECTIONS[0]}, or an error`)
+  console.log(`\nConnections, ${seconds} s each; a stall is less than ${STALL_SHARE} of the rate at ` +
+    `${STALL_CONNECTIONS[0]}, or an error`)
   console.log('target                    connections     req/s  p50 ms  p99 ms  max ms  errors  verdict')
   for (const target of targets) {
     let first = 0
@@ -144,7 +147,7 @@ async function benchSlow(node) {
   let reopened = 0
   let refused = 0
   for (let round = 0; round < Math.min(rounds, 3); round++) {
-    const alone = await load(target, { connections: 64, seconds })
+    const alone = await load(target, { connections: 64, seconds: slowSeconds })
     const slow = start(path.join(tools, 'slow_clients'), [new URL(node.url).port, String(SLOW_CLIENTS)])
     await announced(slow)
     const beside = await load(target, { connections: 64, seconds: slowSeconds })
@@ -156,10 +159,12 @@ async function benchSlow(node) {
     pairs.push({ alone, beside })
   }
   const p99 = (key) => median(pairs.map((pair) => pair[key].p99_us)) / 1000
-  const ratio = median(pairs.map(({ alone, beside }) => beside.p99_us / alone.p99_us))
+  const ratio = p99('beside') / p99('alone')
   const errors = pairs.reduce((sum, { alone, beside }) => sum + alone.errors + beside.errors, 0)
-  console.log(`\n${SLOW_CLIENTS} slow clients (a third silent, a third trickling a head, a third with half a head) beside wrk -c 64`)
-  console.log('p99 ms alone  p99 ms beside  ratio  goal <= 2    req/s alone  req/s beside  errors  closed by the node  refused')
+  console.log(`\n${SLOW_CLIENTS} slow clients (a third silent, a third trickling a head, a third with half a head) ` +
+    'beside wrk -c 64')
+  console.log('p99 ms alone  p99 ms beside  ratio  goal <= 2    req/s alone  req/s beside  errors  ' +
+    'closed by the node  refused')
   console.log(`${fixed(p99('alone'), 2, 12)} ${fixed(p99('beside'), 2, 14)} ${fixed(ratio, 2, 4)} x  ` +
     `${verdict(ratio, SLOW_GOAL).padEnd(9)} ${fixed(median(pairs.map(({ alone }) => alone.rate)), 0, 14)} ` +
     `${fixed(median(pairs.map(({ beside }) => beside.rate)), 0, 13)} ${String(errors).padStart(7)} ` +

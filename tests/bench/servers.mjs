@@ -148,7 +148,8 @@ export async function load(target, { connections, seconds }) {
   const { server, method, path: route, body, spread } = target
   const call = [method, ...(body ? [body] : []), ...(spread ? [String(spread)] : [])]
   const before = cpuSeconds(server.pid)
-  const wrk = start('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', CALL_LUA, server.url + route, '--', ...call])
+  const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', CALL_LUA]
+  const wrk = start('wrk', [...options, server.url + route, '--', ...call])
   let said = ''
   wrk.stdout.on('data', (text) => { said += text })
   await deadline(once(wrk, 'close'), (seconds + 30) * 1000, 'wrk does not end')

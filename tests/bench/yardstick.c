@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The yardstick: what passing a message costs in bare C. Two objects, each with a queue and a function. A message is
- * taken from malloc and linked into the receiver's queue; a receiver whose queue was empty is linked into the run queue.
- * The loop takes an object from there, handles one message through the object's function pointer, and gives it back to
- * free. No threads, no atomics, no ids, no limits: nobody could use it.
+ * taken from malloc and linked into the receiver's queue; a receiver whose queue was empty is linked into the run
+ * queue. The loop takes an object from there, handles one message through the object's function pointer, and gives it
+ * back to free. No threads, no atomics, no ids, no limits: nobody could use it.
  *
  * It runs in turn with each case, because the machines this runs on change speed: a ratio to it holds, ns do not. */
 #include <stdlib.h>

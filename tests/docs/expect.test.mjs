@@ -60,7 +60,8 @@ test('... in json is any value, or more members', () => {
 })
 
 test('blocks know their directive and what they follow', () => {
-  const blocks = blocksOf('a\n\n<!-- docs-test: exit 2 -->\n```sh\nfalse\n```\n\n```text\nno\n```\nb\n```json\n{}\n```\n')
+  const commands = '<!-- docs-test: exit 2 -->\n```sh\nfalse\n```\n'
+  const blocks = blocksOf(`a\n\n${commands}\n\`\`\`text\nno\n\`\`\`\nb\n\`\`\`json\n{}\n\`\`\`\n`)
   assert.deepEqual(blocks.map(({ language, directive, follows }) => [language, directive, follows]),
     [['sh', 'exit 2', false], ['text', null, true], ['json', null, false]])
   assert.throws(() => blocksOf('```sh\nnever ends'))

@@ -23,7 +23,8 @@ const flagsIn = (text) => [...new Set(text.match(/(?<![\w-])--[a-z][a-z-]*[a-z]/
 function manual(program) {
   const section = [1, 8].find((number) => existsSync(path.join(top, `docs/man/${program}.${number}`)))
   assert.ok(section, `there is no docs/man/${program}.1 or .8`)
-  return read(`docs/man/${program}.${section}`).replace(/\\f[A-Z]/g, '').replaceAll('\\-', '-').replace(/^\.[A-Z]+ /gm, '')
+  const source = read(`docs/man/${program}.${section}`)
+  return source.replace(/\\f[A-Z]/g, '').replaceAll('\\-', '-').replace(/^\.[A-Z]+ /gm, '')
 }
 
 function assertMentions(text, words, where) {
@@ -42,7 +43,7 @@ before(async () => {
   for (const cleanup of cleanups.reverse()) await cleanup()
   operationsOfApi = new Map(Object.entries(document.paths).flatMap(([route, item]) =>
     Object.entries(item).filter(([method]) => /^(get|put|post|delete|patch)$/.test(method))
-      .map(([method, operation]) => [`${method.toUpperCase()} ${route}`, { ...operation, shared: item.parameters ?? [] }])))
+      .map(([method, operation]) => [`${method.toUpperCase()} ${route}`, operation])))
 })
 
 test('docs/api.md has every error of error.def, word for word, and no other', () => {
@@ -90,7 +91,7 @@ test('docs/cli.md and the manual page have every command and flag of troupe', ()
     assertMentions(text, commands, where)
     const known = [...flags, '--version'] // before a command only, so that no help of a command has it
     const own = text.replace(/^ {4}.*$/gm, '')
-    assert.deepEqual(flagsIn(own).filter((flag) => !known.includes(flag)), [], `${where} has a flag that troupe has not`)
+    assert.deepEqual(flagsIn(own).filter((flag) => !known.includes(flag)), [], `${where} has a flag of its own`)
   }
 })
 
@@ -112,6 +113,31 @@ test('docs/operations.md has every metric, with its kind, and no other', () => {
   assert.ok(metrics.length > 30, `only ${metrics.length} were read from /metrics`)
   const listed = rowsOf(sectionOf(operations, 'Metrics')).map((row) => [row[0].replace(/\{.*/, ''), row[1]])
   assert.deepEqual(listed.sort(), metrics.sort())
+})
+
+test('docs/api.md tells the limits that are compiled in', () => {
+  const define = /^#define (TROUPE_\w+) \(?(\d+)u?(?: << (\d+)\))?/gm
+  const defines = [...read('actors/include/troupe/limits.h').matchAll(define)]
+  const valueOf = (value, shift = 0) => Number(value) * 2 ** Number(shift)
+  const limits = Object.fromEntries(defines.map(([, name, value, shift]) => [name, valueOf(value, shift)]))
+  const rows = new Map(rowsOf(sectionOf(api, 'Limits')).map(([what, limit]) => [what, limit]))
+  const count = (n) => n.toLocaleString('en')
+  const bytes = (n) => `${n} bytes`
+  const mib = (n) => `${n / 2 ** 20} MiB`
+  const seconds = (ms) => `${ms / 1000} s`
+  const minutes = (ms) => `${ms / 60000} min`
+  for (const [row, name, words] of [
+    ['body of a request', 'TROUPE_BODY_BYTES_MAX', mib],
+    ['body of a reply', 'TROUPE_BODY_BYTES_MAX', mib],
+    ['name', 'TROUPE_NAME_BYTES_MAX', bytes],
+    ['behavior, message type', 'TROUPE_TYPE_BYTES_MAX', (n) => `${n} of`],
+    ['content type', 'TROUPE_CONTENT_TYPE_BYTES_MAX', bytes],
+    ['mailbox', 'TROUPE_MAILBOX_MESSAGES_DEFAULT', count],
+    ['mailbox', 'TROUPE_MAILBOX_BYTES_DEFAULT', mib],
+    ['timeout of a call', 'TROUPE_CALL_TIMEOUT_MS_DEFAULT', seconds],
+    ['timeout of a call', 'TROUPE_CALL_TIMEOUT_MS_MAX', minutes],
+    ['start of an actor', 'TROUPE_START_TIMEOUT_MS_DEFAULT', seconds],
+  ]) assert.ok(rows.get(row).includes(words(limits[name])), `${row} does not say ${words(limits[name])}`)
 })
 
 test('docs/behaviors.md has every behavior and message type of the node', async (t) => {

@@ -51,6 +51,7 @@ static int check(int rc)
     case TROUPE_E_STATE:
     case TROUPE_E_NAME_TAKEN:
     case TROUPE_E_STOPPED:
+    case TROUPE_E_ENDED:
     case TROUPE_E_DRAINING:
     case TROUPE_E_TIMEOUT:
     case TROUPE_E_NO_REPLY:

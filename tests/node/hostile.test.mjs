@@ -85,7 +85,11 @@ function assertRefused(bytes, row) {
 function assertNotServed(bytes) {
   const text = bytes.toString('latin1')
   const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]))
-  assert.deepEqual(statuses.filter((status) => status < 400), [], text)
+  assert.deepEqual(
+    statuses.filter((status) => status < 400),
+    [],
+    text,
+  )
   if (text !== '') assert.match(text, /^connection: close\r$/im)
 }
 
@@ -98,40 +102,46 @@ async function assertHidden(connection, row) {
 test('hostile input', { concurrency: AT_ONCE }, async (t) => {
   const rows = []
   for (const row of heads) {
-    rows.push(t.test(`as the first request: ${row.name}`, async () => {
-      const connection = await node.connect()
-      connection.send(row.bytes)
-      if (hiddenInBodies.has(row.name)) await assertHidden(connection, row)
-      else if (row.isBody) assertNotServed(await connection.untilClosed())
-      else assertRefused(await connection.untilClosed(), row)
-      connection.close()
-    }))
+    rows.push(
+      t.test(`as the first request: ${row.name}`, async () => {
+        const connection = await node.connect()
+        connection.send(row.bytes)
+        if (hiddenInBodies.has(row.name)) await assertHidden(connection, row)
+        else if (row.isBody) assertNotServed(await connection.untilClosed())
+        else assertRefused(await connection.untilClosed(), row)
+        connection.close()
+      }),
+    )
 
-    rows.push(t.test(`as the third request: ${row.name}`, async () => {
-      const connection = await node.connect()
-      for (let i = 0; i < 2; i++) assert.equal((await connection.request('GET', '/version')).status, 200)
-      connection.send(row.bytes)
-      if (hiddenInBodies.has(row.name) || hiddenInHeads.has(row.name)) await assertHidden(connection, row)
-      else assertNotServed(await connection.untilClosed())
-      connection.close()
-    }))
+    rows.push(
+      t.test(`as the third request: ${row.name}`, async () => {
+        const connection = await node.connect()
+        for (let i = 0; i < 2; i++) assert.equal((await connection.request('GET', '/version')).status, 200)
+        connection.send(row.bytes)
+        if (hiddenInBodies.has(row.name) || hiddenInHeads.has(row.name)) await assertHidden(connection, row)
+        else assertNotServed(await connection.untilClosed())
+        connection.close()
+      }),
+    )
   }
 
   for (const requests of [0, 2]) {
-    rows.push(t.test(`one byte after the other does not outlast the deadline, after ${requests} requests`, async () => {
-      const connection = await node.connect()
-      for (let i = 0; i < requests; i++) assert.equal((await connection.request('GET', '/version')).status, 200)
-      const bytes = `GET /version HTTP/1.1\r\nHost: localhost\r\nX-A: ${'b'.repeat(1000)}`
-      let sent = 0
-      const drip = setInterval(() => connection.send(bytes[sent++]), 100)
-      try {
-        assertNotServed(await connection.untilClosed())
-        assert.ok(sent < 200, `${sent} bytes were taken`)
-      } finally {
-        clearInterval(drip)
-        connection.close()
-      }
-    }))
+    rows.push(
+      t.test(`one byte after the other does not outlast the deadline, after ${requests} requests`, async () => {
+        const connection = await node.connect()
+        for (let i = 0; i < requests; i++) assert.equal((await connection.request('GET', '/version')).status, 200)
+        const bytes = `GET /version HTTP/1.1\r\nHost: localhost\r\nX-A: ${'b'.repeat(1000)}`
+        let sent = 0
+        const drip = setInterval(() => connection.send(bytes[sent++]), 100)
+        try {
+          assertNotServed(await connection.untilClosed())
+          assert.ok(sent < 200, `${sent} bytes were taken`)
+        } finally {
+          clearInterval(drip)
+          connection.close()
+        }
+      }),
+    )
   }
   await Promise.all(rows)
 })

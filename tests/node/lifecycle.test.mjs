@@ -22,7 +22,10 @@ async function assertRefused(node, code, line) {
   const result = await node.untilExit()
   assert.equal(result.code, code, result.stderr)
   assert.equal(result.stdout, '')
-  const lines = result.stderr.trimEnd().split('\n').filter((text) => !text.startsWith('{') && !text.startsWith('Try `trouped --help'))
+  const lines = result.stderr
+    .trimEnd()
+    .split('\n')
+    .filter((text) => !text.startsWith('{') && !text.startsWith('Try `trouped --help'))
   assert.equal(lines.length, 1, result.stderr)
   assert.match(lines[0], line)
 }
@@ -141,13 +144,17 @@ test('a data directory that cannot be made is an error', async (t) => {
   await assertRefused(run(t, ['--data-dir', path.join(file, 'data')], { folder }), exit.dataDir, /file\/data/)
 })
 
-test('a data directory without write permission is an error', { skip: process.getuid() === 0 && 'root may write anywhere' }, async (t) => {
-  const folder = temporaryFolder(t)
-  const data = path.join(folder, 'data')
-  mkdirSync(data)
-  chmodSync(data, 0o500)
-  await assertRefused(run(t, ['--data-dir', data], { folder }), exit.dataDir, /data.*permission/i)
-})
+test(
+  'a data directory without write permission is an error',
+  { skip: process.getuid() === 0 && 'root may write anywhere' },
+  async (t) => {
+    const folder = temporaryFolder(t)
+    const data = path.join(folder, 'data')
+    mkdirSync(data)
+    chmodSync(data, 0o500)
+    await assertRefused(run(t, ['--data-dir', data], { folder }), exit.dataDir, /data.*permission/i)
+  },
+)
 
 test('a data directory in use by another node is an error, and free when that one ends', async (t) => {
   const folder = temporaryFolder(t)
@@ -182,12 +189,26 @@ test('--print-config prints what holds, and takes it back', async (t) => {
     env: { TROUPE_HEAD_TIMEOUT: '7s', TROUPE_ALLOW_ORIGIN: 'https://b.example,https://c.example' },
   }).untilExit()
   assert.equal(printed.code, 0, printed.stderr)
-  const settings = printed.stdout.trimEnd().split('\n').map((line) => line.split(/ = ?/))
-  assert.deepEqual(settings.find(([flag]) => flag === 'workers'), ['workers', '3'])
-  assert.deepEqual(settings.find(([flag]) => flag === 'head-timeout'), ['head-timeout', '7000ms'])
-  assert.deepEqual(settings.find(([flag]) => flag === 'allow-origin'), ['allow-origin', 'https://b.example,https://c.example'])
+  const settings = printed.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(/ = ?/))
+  assert.deepEqual(
+    settings.find(([flag]) => flag === 'workers'),
+    ['workers', '3'],
+  )
+  assert.deepEqual(
+    settings.find(([flag]) => flag === 'head-timeout'),
+    ['head-timeout', '7000ms'],
+  )
+  assert.deepEqual(
+    settings.find(([flag]) => flag === 'allow-origin'),
+    ['allow-origin', 'https://b.example,https://c.example'],
+  )
   const env = Object.fromEntries(
-    settings.filter(([, value]) => value).map(([flag, value]) => [`TROUPE_${flag.toUpperCase().replaceAll('-', '_')}`, value]),
+    settings
+      .filter(([, value]) => value)
+      .map(([flag, value]) => [`TROUPE_${flag.toUpperCase().replaceAll('-', '_')}`, value]),
   )
   const again = await run(t, ['--print-config'], { env }).untilExit()
   assert.equal(again.stdout, printed.stdout)
@@ -363,7 +384,12 @@ test('300 slow clients do not hurt a good one', async (t) => {
   await node.spawn('counter', { name: 'hits' })
   await node.request('GET', '/version')
   const before = node.descriptors()
-  const pieces = ['', 'G', 'GET /version HTTP/1.1\r\nHost: lo', 'POST /v1/actors HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{']
+  const pieces = [
+    '',
+    'G',
+    'GET /version HTTP/1.1\r\nHost: lo',
+    'POST /v1/actors HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{',
+  ]
   const slow = await Promise.all(Array.from({ length: 300 }, () => node.connect()))
   slow.forEach((client, i) => client.send(pieces[i % pieces.length]))
   const good = async () => {

@@ -56,7 +56,13 @@ for (const [name, body] of [
   ['nesting without end', '{"behavior":"echo","args":'.concat('['.repeat(100_000))],
 ]) {
   test(`malformed JSON is 400: ${name}`, async () => {
-    assertProblem(await spawnText(body), { status: 400, code: 'malformed', detail: /JSON/, retry: 'no', outcome: 'not_done' })
+    assertProblem(await spawnText(body), {
+      status: 400,
+      code: 'malformed',
+      detail: /JSON/,
+      retry: 'no',
+      outcome: 'not_done',
+    })
   })
 }
 
@@ -74,7 +80,11 @@ test('an unknown field is named, and so are the fields there are', async () => {
 })
 
 test('a field that comes twice', async () => {
-  assertProblem(await spawnText('{"behavior":"echo","behavior":"counter"}'), { status: 422, code: 'schema', field: 'behavior' })
+  assertProblem(await spawnText('{"behavior":"echo","behavior":"counter"}'), {
+    status: 422,
+    code: 'schema',
+    field: 'behavior',
+  })
 })
 
 test('a missing field', async () => {
@@ -104,7 +114,12 @@ test('a body of another type is 415', async () => {
 // ---- behaviors, names, references ----
 
 test('an unknown behavior is 422', async () => {
-  assertProblem(await spawn({ behavior: 'nonesuch' }), { status: 422, code: 'unknown_behavior', field: 'behavior', detail: /\/v1\/behaviors/ })
+  assertProblem(await spawn({ behavior: 'nonesuch' }), {
+    status: 422,
+    code: 'unknown_behavior',
+    field: 'behavior',
+    detail: /\/v1\/behaviors/,
+  })
 })
 
 test('an unknown behavior in a path is 404', async () => {
@@ -119,7 +134,10 @@ test('args that the behavior refuses are 4xx', async () => {
 test('a name that is taken is 409 and tells the holder', async () => {
   const { ref } = (await client.get('/v1/actors/@taken')).json
   const problem = assertProblem(await spawn({ behavior: 'counter', name: 'taken' }), {
-    status: 409, code: 'name_taken', field: 'name', detail: /if_exists/,
+    status: 409,
+    code: 'name_taken',
+    field: 'name',
+    detail: /if_exists/,
   })
   assert.equal(problem.actor, ref)
 })
@@ -134,14 +152,30 @@ for (const name of ['.', '..', '\u0000', 'a\u0007b']) {
 
 test('a name that nobody has is 404', async () => {
   for (const target of ['/v1/actors/@nobody', '/v1/names/nobody']) {
-    assertProblem(await client.get(target), { status: 404, code: 'not_found', field: target.includes('names') ? 'name' : 'ref' })
+    assertProblem(await client.get(target), {
+      status: 404,
+      code: 'not_found',
+      field: target.includes('names') ? 'name' : 'ref',
+    })
   }
   assertProblem(await client.post('/v1/actors/@nobody/call/get'), { status: 404, code: 'not_found', field: 'ref' })
 })
 
-for (const ref of ['hits', 'n.1.2', 'n.0000000000000.1.1.1', 'N.4TQ8V1M02X7KC.3F.1', 'n.4tq8v1m02x7kc.03.1', 's.x.1.1']) {
+for (const ref of [
+  'hits',
+  'n.1.2',
+  'n.0000000000000.1.1.1',
+  'N.4TQ8V1M02X7KC.3F.1',
+  'n.4tq8v1m02x7kc.03.1',
+  's.x.1.1',
+]) {
   test(`what is no reference is 404: ${ref}`, async () => {
-    assertProblem(await client.get(`/v1/actors/${ref}`), { status: 404, code: 'bad_reference', field: 'ref', detail: /@/ })
+    assertProblem(await client.get(`/v1/actors/${ref}`), {
+      status: 404,
+      code: 'bad_reference',
+      field: 'ref',
+      detail: /@/,
+    })
   })
 }
 
@@ -159,17 +193,37 @@ test('an actor that ended is 410 on every route', async () => {
   assertProblem(await client.post(`/v1/actors/${ref}/call/echo`, {}), expected)
 })
 
-for (const [segment, why] of [['%', 'half an escape'], ['%zz', 'no escape'], ['%00', 'NUL'], ['%0a', 'a control character'], ['%ff', 'not UTF-8']]) {
+for (const [segment, why] of [
+  ['%', 'half an escape'],
+  ['%zz', 'no escape'],
+  ['%00', 'NUL'],
+  ['%0a', 'a control character'],
+  ['%ff', 'not UTF-8'],
+]) {
   test(`a path with ${why} is 400`, async () => {
-    assertProblem(await client.get(`/v1/actors/@${segment}`), { status: 400, code: 'invalid', field: 'path', detail: /%XX/ })
+    assertProblem(await client.get(`/v1/actors/@${segment}`), {
+      status: 400,
+      code: 'invalid',
+      field: 'path',
+      detail: /%XX/,
+    })
   })
 }
 
 // ---- messages ----
 
 test('a type that the behavior does not take is 422', async () => {
-  assertProblem(await client.post('/v1/actors/@taken/call/subtract', {}), { status: 422, code: 'unknown_type', field: 'type', detail: /\/v1\/behaviors/ })
-  assertProblem(await client.post('/v1/actors/@taken/cast/subtract', {}), { status: 422, code: 'unknown_type', field: 'type' })
+  assertProblem(await client.post('/v1/actors/@taken/call/subtract', {}), {
+    status: 422,
+    code: 'unknown_type',
+    field: 'type',
+    detail: /\/v1\/behaviors/,
+  })
+  assertProblem(await client.post('/v1/actors/@taken/cast/subtract', {}), {
+    status: 422,
+    code: 'unknown_type',
+    field: 'type',
+  })
 })
 
 test('a type with characters that no type has is refused', async () => {
@@ -187,7 +241,11 @@ test('a call by GET of a type that changes something is 405', async () => {
 test('an application error has its own code and status', async () => {
   await node.spawn('faulty', { name: 'app' })
   const json = { code: 'teapot', status: 418, detail: 'short and stout' }
-  assertProblem(await client.post('/v1/actors/@app/call/app_error', json), { status: 418, code: 'app.teapot', detail: /stout/ })
+  assertProblem(await client.post('/v1/actors/@app/call/app_error', json), {
+    status: 418,
+    code: 'app.teapot',
+    detail: /stout/,
+  })
 })
 
 test('a behavior that refuses its body says which field', async () => {
@@ -204,7 +262,11 @@ test('an actor that fails while it handles a call is 500 with outcome unknown', 
 
 test('a turn that ends without a reply is answered at once', async () => {
   await node.spawn('faulty', { name: 'mute' })
-  assertProblem(await client.post('/v1/actors/@mute/call/no_reply?timeout=10m', {}), { status: 500, code: 'no_reply', outcome: 'unknown' })
+  assertProblem(await client.post('/v1/actors/@mute/call/no_reply?timeout=10m', {}), {
+    status: 500,
+    code: 'no_reply',
+    outcome: 'unknown',
+  })
 })
 
 test('a call that nobody answers is 504 after its timeout', async () => {
@@ -220,7 +282,10 @@ test('an actor killed while a call waits answers it', async () => {
   await node.spawn('faulty', { name: 'doomed' })
   const waiting = await node.connect()
   waiting.send(requestBytes('POST', '/v1/actors/@doomed/call/never?timeout=10m', { body: '{}' }))
-  await eventually(async () => (await client.get('/v1/actors/@doomed')).json.processed === 1, 'the call is with the actor')
+  await eventually(
+    async () => (await client.get('/v1/actors/@doomed')).json.processed === 1,
+    'the call is with the actor',
+  )
   assert.equal((await client.delete('/v1/actors/@doomed?mode=kill')).status, 204)
   assertProblem(await waiting.response('POST'), { status: 500, code: 'actor_killed', outcome: 'unknown' })
   waiting.close()
@@ -230,7 +295,8 @@ test('a full mailbox is 429 with Retry-After, and a batch tells how many were ta
   // Each message keeps the actor busy for longer than the batch takes to arrive.
   await node.spawn('faulty', { name: 'busy', mailbox: { messages: 2 } })
   const batch = await client.request('POST', '/v1/actors/@busy/cast/spin', {
-    body: '{"us":50000}\n'.repeat(50), headers: [['Content-Type', 'application/x-ndjson']],
+    body: '{"us":50000}\n'.repeat(50),
+    headers: [['Content-Type', 'application/x-ndjson']],
   })
   const problem = assertProblem(batch, { status: 429, code: 'mailbox_full', retry: 'yes', outcome: 'not_done' })
   assert.ok(problem.accepted >= 2 && problem.accepted < 10, `${problem.accepted} of 50`)
@@ -245,7 +311,10 @@ const echoCall = '/v1/actors/@echo/call/echo'
 
 test('a body over the limit is 413 before it is sent, to a client that asks', async () => {
   const connection = await node.connect()
-  const headers = [['Content-Length', BODY_MAX + 1], ['Expect', '100-continue']]
+  const headers = [
+    ['Content-Length', BODY_MAX + 1],
+    ['Expect', '100-continue'],
+  ]
   const response = await connection.send(requestBytes('POST', echoCall, { headers })).response('POST')
   assertProblem(response, tooLarge)
   contract.see('POST', echoCall, response)
@@ -255,7 +324,14 @@ test('a body over the limit is 413 before it is sent, to a client that asks', as
 
 test('a client that asks is told to continue', async () => {
   const connection = await node.connect()
-  connection.send(requestBytes('POST', echoCall, { headers: [['Content-Length', 4], ['Expect', '100-continue']] }))
+  connection.send(
+    requestBytes('POST', echoCall, {
+      headers: [
+        ['Content-Length', 4],
+        ['Expect', '100-continue'],
+      ],
+    }),
+  )
   await connection.receive('HTTP/1.1 100 Continue\r\n\r\n')
   assert.equal((await connection.send('"ab"').response('POST')).text, '"ab"')
   connection.close()
@@ -310,11 +386,19 @@ for (const [target, field] of [
 
 for (const timeout of ['5', '-1s', '11m', 'soon', '0ms']) {
   test(`a timeout that is none is 400: ${timeout}`, async () => {
-    assertProblem(await client.post(`/v1/actors/@echo/call/echo?timeout=${timeout}`, {}), { status: 400, code: 'invalid', field: 'timeout', detail: /\d/ })
+    assertProblem(await client.post(`/v1/actors/@echo/call/echo?timeout=${timeout}`, {}), {
+      status: 400,
+      code: 'invalid',
+      field: 'timeout',
+      detail: /\d/,
+    })
   })
 }
 
-for (const [query, field] of [['mode=murder', 'mode'], ['timeout=never', 'timeout']]) {
+for (const [query, field] of [
+  ['mode=murder', 'mode'],
+  ['timeout=never', 'timeout'],
+]) {
   test(`a bad parameter of DELETE is 400: ${query}`, async () => {
     assertProblem(await client.delete(`/v1/actors/@echo?${query}`), { status: 400, code: 'invalid', field })
   })
@@ -323,7 +407,16 @@ for (const [query, field] of [['mode=murder', 'mode'], ['timeout=never', 'timeou
 // ---- routes and methods ----
 
 test('a path that leads nowhere is 404', async () => {
-  for (const target of ['/v2/actors', '/v1', '/v1/actors/', '/v1/actors/@echo/shout/x', '/%76ersion', '//version', '/etc/passwd', '/../version']) {
+  for (const target of [
+    '/v2/actors',
+    '/v1',
+    '/v1/actors/',
+    '/v1/actors/@echo/shout/x',
+    '/%76ersion',
+    '//version',
+    '/etc/passwd',
+    '/../version',
+  ]) {
     assertProblem(await client.get(target), { status: 404, code: 'no_route', detail: /openapi\.json/ })
   }
 })
@@ -345,21 +438,48 @@ for (const [method, target, allow] of [
 
 // ---- Host and Origin ----
 
-for (const host of ['localhost', 'localhost:99', '127.0.0.1', '[::1]:80', '10.0.0.1', 'node.example', 'NODE.example:8080']) {
+for (const host of [
+  'localhost',
+  'localhost:99',
+  '127.0.0.1',
+  '[::1]:80',
+  '10.0.0.1',
+  'node.example',
+  'NODE.example:8080',
+]) {
   test(`Host ${host} is this node`, async () => {
     assert.equal((await client.get('/version', { host })).status, 200)
   })
 }
 
-for (const host of ['evil.example', 'node.example.evil.example', 'localhost.evil.example', 'xnode.example', '127.0.0.1.evil.example', 'localhost.']) {
+for (const host of [
+  'evil.example',
+  'node.example.evil.example',
+  'localhost.evil.example',
+  'xnode.example',
+  '127.0.0.1.evil.example',
+  'localhost.',
+]) {
   test(`Host ${host} is 421`, async () => {
-    assertProblem(await client.get('/v1/node', { host }), { status: 421, code: 'wrong_host', field: 'Host', detail: /--allow-host/ })
+    assertProblem(await client.get('/v1/node', { host }), {
+      status: 421,
+      code: 'wrong_host',
+      field: 'Host',
+      detail: /--allow-host/,
+    })
   })
 }
 
 const withOrigin = (origin, more = []) => ({ headers: [['Origin', origin], ...more] })
 
-for (const origin of ['null', 'http://evil.example', 'https://app.example.evil.example', 'http://app.example', 'https://app.example:8443', 'https://xapp.example']) {
+for (const origin of [
+  'null',
+  'http://evil.example',
+  'https://app.example.evil.example',
+  'http://app.example',
+  'https://app.example:8443',
+  'https://xapp.example',
+]) {
   test(`Origin ${origin} is 403`, async () => {
     const response = await client.get('/v1/node', withOrigin(origin))
     assertProblem(response, { status: 403, code: 'wrong_origin', field: 'Origin', detail: /--allow-origin/ })
@@ -367,13 +487,16 @@ for (const origin of ['null', 'http://evil.example', 'https://app.example.evil.e
   })
 }
 
-test('the node\'s own pages may use it', async () => {
+test("the node's own pages may use it", async () => {
   const host = `127.0.0.1:${node.port}`
   assert.equal((await client.get('/v1/node', { host, ...withOrigin(`http://${host}`) })).status, 200)
 })
 
 test('an allowed Origin gets CORS headers, also on refusals', async () => {
-  for (const [target, status] of [['/v1/node', 200], ['/v1/actors/@nobody', 404]]) {
+  for (const [target, status] of [
+    ['/v1/node', 200],
+    ['/v1/actors/@nobody', 404],
+  ]) {
     const response = await client.get(target, withOrigin('https://app.example'))
     assert.equal(response.status, status)
     assert.equal(response.headers.get('access-control-allow-origin'), 'https://app.example')
@@ -381,9 +504,15 @@ test('an allowed Origin gets CORS headers, also on refusals', async () => {
   }
 })
 
-const preflight = (origin) => client.request('OPTIONS', '/v1/actors', withOrigin(origin, [
-  ['Access-Control-Request-Method', 'POST'], ['Access-Control-Request-Headers', 'content-type'],
-]))
+const preflight = (origin) =>
+  client.request(
+    'OPTIONS',
+    '/v1/actors',
+    withOrigin(origin, [
+      ['Access-Control-Request-Method', 'POST'],
+      ['Access-Control-Request-Headers', 'content-type'],
+    ]),
+  )
 
 test('a preflight of an allowed Origin is answered', async () => {
   const response = await preflight('https://app.example')

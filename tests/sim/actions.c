@@ -218,7 +218,8 @@ static void act_timer(troupe_ctx *ctx, uint32_t self)
                         : chaos_below(ctx, 3) != 0 ? chaos_below(ctx, 100)
                                                    : chaos_below(ctx, 100000);
     struct model_timer timer = {.owner = self, .due_ms = sim_now_ms() + delay_ms};
-    troupe_body body = chaos_body(troupe_random(ctx), self, 0, chaos_below(ctx, 3), 0, i);
+    uint32_t energy = chaos_below(ctx, 3);
+    troupe_body body = chaos_body(troupe_random(ctx), self, 0, energy, 0, i);
     int rc;
 
     if (mode == 0) {

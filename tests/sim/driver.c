@@ -269,15 +269,18 @@ static void shut_down(uint64_t baseline)
 
 static int make_system(uint64_t seed)
 {
+    /* Few slots come back soon; a budget that is a bit more than what the first slots take is passed now and then. */
+    uint32_t actors_max = sim_below(3) == 0 ? SIM_POPULATION + 8 : 4096;
+    uint64_t memory_max = sim_below(4) == 0 ? 990000 + sim_below(60000) : 0;
+    bool no_inline = sim_below(3) == 0, measures = sim_below(2) == 0;
     troupe_system_config config = {.workers = driver.workers,
                                    .node = seed | 1,
                                    .seed = seed ^ 0x5eed,
-                                   .actors_max =
-                                       sim_below(3) == 0 ? SIM_POPULATION + 8 : 4096, /* few: slots come back soon */
-                                   .memory_max = sim_below(4) == 0 ? 40000 : 0,
-                                   .no_inline = sim_below(3) == 0,
+                                   .actors_max = actors_max,
+                                   .memory_max = memory_max,
+                                   .no_inline = no_inline,
                                    .wake = on_wake,
-                                   .clock_ns = sim_below(2) ? on_clock : NULL,
+                                   .clock_ns = measures ? on_clock : NULL,
                                    .dead_letter = on_dead_letter,
                                    .ended = on_ended};
     int rc = troupe_system_new(&config, &sim_world.system);

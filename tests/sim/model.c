@@ -269,7 +269,8 @@ static bool status_fits(const struct model_call *call, int status)
     case MODEL_OPEN:
         return status == TROUPE_E_KILLED || status == TROUPE_E_ACTOR_FAILED || status == TROUPE_E_NO_REPLY;
     case MODEL_KEPT:
-        return status < 0 && status != TROUPE_E_NO_REPLY && status != TROUPE_E_SHED;
+        return status < 0 && status != TROUPE_E_NO_REPLY &&
+               troupe_error_lookup(status)->outcome == TROUPE_OUTCOME_UNKNOWN; /* it was seen: perhaps it was done */
     case MODEL_EXPIRED:
     case MODEL_UNSEEN:
         break;

@@ -84,7 +84,8 @@ static void ask_call(troupe_worker *worker, uint32_t to)
     if (asked == NULL)
         return;
     uint32_t timeout_ms = sim_below(2) ? 0 : 1 + sim_below(300), id = model_add_call();
-    troupe_body body = chaos_body(sim_random(), 0, to, 3 + sim_below(6), id, 0);
+    uint32_t energy = 3 + sim_below(6);
+    troupe_body body = chaos_body(sim_random(), 0, to, energy, id, 0);
 
     asked->call = id;
     model.calls.at[id] = (struct model_call){
@@ -174,7 +175,8 @@ void outsider_act(troupe_worker *worker)
     case 8:
     case 9:
     case 10: {
-        troupe_body body = chaos_body(sim_random(), 0, to, 3 + sim_below(6), 0, 0);
+        uint32_t energy = 3 + sim_below(6);
+        troupe_body body = chaos_body(sim_random(), 0, to, energy, 0, 0);
         model_sending(0, to);
         model_sent(
             0, to,

@@ -278,6 +278,37 @@ static void test_a_start_that_takes_too_long_is_given_up(void **state)
     assert_int_equal(slow.exit.cause, TROUPE_EXIT_NOT_STARTED);
 }
 
+static int spawn_and_fail_child(troupe_ctx *ctx, struct puppet *self)
+{
+    puppet_fn fn = puppet_fail;
+    int rc = puppet_spawn(ctx, self, self->other, &child_opts);
+
+    return rc ? rc : troupe_cast(ctx, self->other->ref, "do", troupe_body_bytes(&fn, sizeof fn, NULL));
+}
+
+static int expect_no_start_after_the_end(troupe_ctx *ctx, struct puppet *self)
+{
+    (void)ctx;
+    if (self->child.what == TROUPE_CHILD_STARTED)
+        assert_int_equal(self->ended, 0);
+    return 0;
+}
+
+static void test_a_child_that_fails_in_its_first_turn_is_not_told_as_started_afterwards(void **state)
+{
+    static struct puppet parent, child;
+
+    (void)state;
+    parent = (struct puppet){.letter = 'p', .other = &child, .on_child = expect_no_start_after_the_end};
+    child = (struct puppet){.letter = 'c'};
+    child_opts = (troupe_spawn_opts){0};
+    lab_spawn(&lab, &parent, NULL);
+    lab_do(&lab, &parent, spawn_and_fail_child);
+    assert_int_equal(child.ends, 1);
+    assert_int_equal(parent.ended, 1);
+    assert_int_equal(parent.child.what, TROUPE_CHILD_ENDED); /* the last that it was told */
+}
+
 /* An outsider's transient actor lives under the node's own supervisor. */
 static void test_an_outsiders_transient_actor_is_started_again(void **state)
 {
@@ -326,6 +357,7 @@ int main(void)
         CASE(test_backoff_delays_double_up_to_their_maximum),
         CASE(test_a_child_whose_init_fails_is_told_as_not_started),
         CASE(test_a_start_that_takes_too_long_is_given_up),
+        CASE(test_a_child_that_fails_in_its_first_turn_is_not_told_as_started_afterwards),
         CASE(test_an_outsiders_transient_actor_is_started_again),
         CASE(test_one_actor_that_fails_too_often_does_not_end_the_others),
     };

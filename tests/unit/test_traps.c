@@ -176,7 +176,7 @@ static void test_a_call_whose_kept_handle_is_lost_with_its_keeper_is_answered(vo
     static const struct {
         enum troupe_stop_mode mode;
         int error;
-    } cases[] = {{TROUPE_STOP, TROUPE_E_STOPPED}, {TROUPE_KILL, TROUPE_E_KILLED}};
+    } cases[] = {{TROUPE_STOP, TROUPE_E_ENDED}, {TROUPE_KILL, TROUPE_E_KILLED}};
 
     (void)state;
     for (unsigned i = 0; i < 2; i++) {

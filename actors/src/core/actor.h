@@ -43,7 +43,7 @@ struct actor {
     _Atomic uint32_t mailbox_bytes;        /* of bodies over TROUPE_SMALL_BODY_BYTES */
     _Atomic uint8_t state;                 /* enum troupe_actor_state; 0: never used. Set by the owner, monotonic */
     _Atomic uint8_t policy;                /* set by spawn, as the next four: */
-    _Atomic bool is_child;                 /* it has a parent */
+    _Atomic bool is_child;                 /* it has a parent, which ends it when the node ends */
     bool exact;                            /* small bound: settle at each message */
     _Atomic uint32_t messages_max;
     _Atomic uint32_t bytes_max;

@@ -163,7 +163,11 @@ void troupe__answer_with_error(troupe_worker *worker, struct message *asked, tro
         troupe__message_free(&worker->pool, asked);
         return;
     }
-    /* The call itself goes back: no memory is needed. */
+    /* The words are sent whole where there is memory. Else the call itself goes back, with as many as it has room for. */
+    if (detail.len > troupe__message_text_room(asked) && troupe__answer(worker, asked, from, &answer) == 0) {
+        troupe__message_free(&worker->pool, asked);
+        return;
+    }
     troupe_ref caller = asked->msg.from;
     uint8_t reply_to = asked->reply_to;
     troupe__message_set_text(asked, detail);

@@ -137,7 +137,7 @@ int troupe__spawn_kind(troupe_worker *worker, struct kind *kind, const troupe_sp
     uint32_t generation = actor_generation(actor) + 1;
     actor->has_name = opts->name.len > 0;
     actor->parent_slot = origin->parent ? origin->parent->slot : 0;
-    atomic_store_relaxed(&actor->is_child, origin->parent != NULL);
+    atomic_store_relaxed(&actor->is_child, origin->parent && actor_kind(origin->parent) != &system->root_kind);
     if (opts->name.len) {
         uint32_t slot, holder_generation;
         rc = troupe__names_take(&system->names, opts->name, actor->slot, generation, &slot, &holder_generation);

@@ -100,10 +100,15 @@ void troupe__message_free(struct pool *pool, struct message *message)
         troupe__pool_give(pool, message->pool_class, message);
 }
 
+size_t troupe__message_text_room(const struct message *message)
+{
+    return message->block_bytes - sizeof *message - 1; /* the empty type's NUL is in front */
+}
+
 void troupe__message_set_text(struct message *message, troupe_view text)
 {
-    char *start = (char *)(message + 1), *end = (char *)message + message->block_bytes;
-    size_t room = (size_t)(end - start) - 1;
+    char *start = (char *)(message + 1);
+    size_t room = troupe__message_text_room(message);
     size_t len = text.len < room ? text.len : room;
     if (len > TROUPE_REASON_BYTES_MAX)
         len = TROUPE_REASON_BYTES_MAX;

@@ -86,6 +86,9 @@ int troupe__message_check(troupe_view type, const troupe_body *body);
 
 void troupe__message_free(struct pool *pool, struct message *message);
 
+/* How many letters troupe__message_set_text has room for. */
+size_t troupe__message_text_room(const struct message *message);
+
 /* Make the message carry these words as its body, as many as there is room for in its block: no allocation. */
 void troupe__message_set_text(struct message *message, troupe_view text);
 

@@ -112,7 +112,9 @@ int troupe__send(troupe_worker *worker, troupe_ref to, struct message *message, 
     message->droppable = true;
     uint32_t large = message->msg.body_len > TROUPE_SMALL_BODY_BYTES ? message->msg.body_len : 0;
     if (large && !reserve_bytes(actor, large)) {
-        rc = TROUPE_E_FULL;
+        bool closing = atomic_load_relaxed(&actor->word) & WORD_CLOSING;
+        bool drops_newest = atomic_load_relaxed(&actor->policy) == TROUPE_DROP_NEWEST;
+        rc = closing ? TROUPE_E_DRAINING : drops_newest ? TROUPE_E_SHED : TROUPE_E_FULL;
         goto out;
     }
     rc = mailbox_push(actor, message);

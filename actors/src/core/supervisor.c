@@ -12,8 +12,9 @@
  *   a restart that fails is an end of its own: it counts, and is tried again
  *
  * The node's own supervisor (troupe.root) holds what outsiders spawned with a restart policy. It must not fail for one
- * of them: it counts intensity for each child and gives up that child alone, and a stop or drain by an outsider is final
- * also for a permanent child, or nobody could ever remove it.
+ * of them: it counts intensity for each child and gives up that child alone. A stop or drain by an outsider is final also
+ * for a permanent child, or nobody could ever remove it; and a first start that fails is final, as the outsider is told
+ * so. When the node ends its children are told one by one, as those without parent are, and it goes last.
  *
  * The end of a parent: children stop one after another, newest first; each has its shutdown timeout, then is killed. A
  * killed parent's children are killed at once. The next step waits for the real end.
@@ -176,9 +177,17 @@ int troupe__supervisor_on_started(troupe_ctx *ctx, struct message *message)
 
 /* ---- restart ---- */
 
-static bool wants_restart(const struct child_list *list, const struct child *child, enum troupe_exit_cause cause)
+/* Under the node's supervisor: what the outsider asked for, or has been told already, or the node's own end. */
+static bool is_final(const troupe_system *system, const struct child *child, enum troupe_exit_cause cause)
 {
-    if (list->window_per_child && (cause == TROUPE_EXIT_STOPPED || cause == TROUPE_EXIT_DRAINED))
+    return cause == TROUPE_EXIT_STOPPED || cause == TROUPE_EXIT_DRAINED ||
+           (cause == TROUPE_EXIT_NOT_STARTED && child->attempts == 0) || atomic_load_relaxed(&system->draining);
+}
+
+static bool wants_restart(const troupe_system *system, const struct child_list *list, const struct child *child,
+                          enum troupe_exit_cause cause)
+{
+    if (list->window_per_child && is_final(system, child, cause))
         return false;
     return child->opts.restart == TROUPE_PERMANENT ||
            (child->opts.restart == TROUPE_TRANSIENT && troupe_exit_is_abnormal(cause) &&
@@ -226,6 +235,21 @@ static int respawn(troupe_ctx *ctx, struct child *child)
     return rc;
 }
 
+static void log_given_up(troupe_ctx *ctx, const struct child *child)
+{
+    static const char words[] = " failed too often and is given up";
+    char text[TROUPE_TYPE_BYTES_MAX + 2 + TROUPE_NAME_BYTES_MAX + sizeof words], *at = text;
+    size_t behavior_len = strlen(child->opts.behavior);
+    at = (char *)memcpy(at, child->opts.behavior, behavior_len) + behavior_len;
+    if (child->opts.name.len) {
+        *at++ = ' ';
+        *at++ = '@';
+        at = (char *)memcpy(at, child->opts.name.ptr, child->opts.name.len) + child->opts.name.len;
+    }
+    memcpy(at, words, sizeof words);
+    troupe_log(ctx, TROUPE_LOG_ERROR, text);
+}
+
 /* A child is to be started again, after an end or a start that failed. Returns 0 or the failure of this actor. */
 static int restart(troupe_ctx *ctx, struct child *child)
 {
@@ -250,7 +274,7 @@ static int restart(troupe_ctx *ctx, struct child *child)
         troupe__life_stop(ctx, TROUPE_EXIT_INTENSITY, TROUPE_E_SUPERVISION, (troupe_view){child->opts.behavior, strlen(child->opts.behavior)});
         return 0;
     }
-    troupe_log(ctx, TROUPE_LOG_ERROR, "a child failed too often and is given up");
+    log_given_up(ctx, child);
     drop_child(worker, list, child);
     return 0;
 }
@@ -304,7 +328,7 @@ static int on_ended(troupe_ctx *ctx, struct actor *actor)
     troupe__slots_give(&worker->system->slots, &worker->slots, actor);
 
     int rc = 0;
-    if (child && !ctx->actor->ending && wants_restart(list, child, cause)) {
+    if (child && !ctx->actor->ending && wants_restart(worker->system, list, child, cause)) {
         event.what = TROUPE_CHILD_RESTARTING;
         rc = notify(ctx, &event);
         if (rc == 0)

@@ -147,14 +147,19 @@ static void stop_slice(troupe_worker *worker, struct shutdown *shutdown)
 {
     static const char words[] = "the node ends";
     troupe_system *system = worker->system;
+    troupe_stats stats;
+    troupe_system_stats(system, &stats);
+    uint64_t others = stats.actors > 0 ? stats.actors - 1 : 0; /* the node's supervisor goes last */
     uint32_t end = atomic_load_acquire(&system->slots.end);
     uint32_t from = shutdown->cursor ? (uint32_t)shutdown->cursor : 1;
     uint32_t to = end > from && end - from > SHUTDOWN_SLICE ? from + SHUTDOWN_SLICE : end; /* end is 0 in a new table */
     for (uint32_t slot = from; slot < to; slot++) {
         struct actor *actor = slots_at(&system->slots, slot);
         enum troupe_actor_state state = actor_state_now(actor);
-        if (state == 0 || state == TROUPE_STATE_STOPPED || atomic_load_relaxed(&actor->is_child) ||
-            (!shutdown->killing && state >= TROUPE_STATE_DRAINING))
+        bool is_told = !shutdown->killing && state >= TROUPE_STATE_DRAINING;
+        bool is_root = actor_kind(actor) == &system->root_kind;
+        if (state == 0 || state == TROUPE_STATE_STOPPED || atomic_load_relaxed(&actor->is_child) || is_told ||
+            (is_root && others > 0))
             continue;
         enum troupe_stop_mode mode = shutdown->killing ? TROUPE_KILL : shutdown->mode;
         int rc = troupe__stop_send(worker, actor_ref(system, actor), mode, (troupe_view){words, sizeof words - 1},

@@ -144,12 +144,25 @@ static void answer_for_behavior(troupe_ctx *ctx, struct message *call, int rc)
     troupe__answer_with_error(worker, call, self, error, (troupe_view){ctx->detail, ctx->detail_len});
 }
 
+/* Has the caller given up? Time stands still for a worker while it polls; a turn before this one may have been long, so
+ * for an outsider, to whom "timeout" was said already, the clock is asked. */
+static bool is_too_late(const troupe_worker *worker, const struct message *call)
+{
+    const troupe_system_config *config = &worker->system->config;
+    uint64_t now_ns = worker->now_ns;
+    if (!call->deadline_ns)
+        return false;
+    if (call->reply_to == REPLY_REQUEST && config->clock_ns)
+        now_ns += config->clock_ns(config->user) - worker->clock_at_now_ns;
+    return call->deadline_ns <= now_ns;
+}
+
 static void handle_user(troupe_ctx *ctx, struct message *message)
 {
     troupe_worker *worker = ctx->worker;
     struct actor *actor = ctx->actor;
     bool is_call = message->msg.kind == TROUPE_MSG_CALL;
-    if (is_call && message->deadline_ns && message->deadline_ns <= worker->now_ns) {
+    if (is_call && is_too_late(worker, message)) {
         troupe__message_free(&worker->pool, message); /* its caller has given up */
         return;
     }
@@ -402,7 +415,7 @@ static bool run_signals(troupe_ctx *ctx)
 #define TURN_SLICE 16u      /* turns timed together */
 #define TURN_PRECISE 256u   /* turns timed alone after a long slice */
 #define TURN_SAMPLE_NS_MAX (4 * TROUPE_INLINE_TURN_NS_MAX)
-#define TURN_TIME_CHECK 16u /* messages between looks at the clock in a turn that is timed alone */
+#define TURN_TIME_CHECK 16u /* messages of a turn between looks at the clock */
 
 /* Leave the actor's deadlines with a wheel, and tell waiting senders of room. */
 static void leave_extra(troupe_ctx *ctx)
@@ -425,14 +438,15 @@ static bool is_drained(const struct actor *actor)
     return !actor->extra || (actor->extra->waits.calls == 0 && actor->extra->waits.kept == 0);
 }
 
-/* A batch has had its share: as many messages as it may, or, where turns are timed, as much time. */
+/* A batch has had its share: as many messages as it may, or, where there is a clock, as much time. The slice may have
+ * begun before the turn: then the turn ends a little early, after TURN_TIME_CHECK messages at least. */
 static bool is_used_up(const troupe_worker *worker, uint32_t handled)
 {
+    const troupe_system_config *config = &worker->system->config;
     if (handled >= TROUPE_TURN_MESSAGES_MAX)
         return true;
-    if (worker->precise_turns == 0 || handled % TURN_TIME_CHECK)
+    if (!config->clock_ns || handled % TURN_TIME_CHECK)
         return false;
-    const troupe_system_config *config = &worker->system->config;
     return config->clock_ns(config->user) - worker->slice_started_ns > TROUPE_TURN_LONG_NS;
 }
 

@@ -306,7 +306,7 @@ void troupe__wait_stop_all(troupe_ctx *ctx, enum troupe_exit_cause cause)
     struct wait_table *table = &ctx->actor->extra->waits;
     troupe_ref self = actor_ref(ctx->worker->system, ctx->actor);
     int error = cause == TROUPE_EXIT_KILLED ? TROUPE_E_KILLED
-                : troupe_exit_is_abnormal(cause) ? TROUPE_E_ACTOR_FAILED : TROUPE_E_STOPPED;
+                : troupe_exit_is_abnormal(cause) ? TROUPE_E_ACTOR_FAILED : TROUPE_E_ENDED;
     for (uint32_t i = 0; i < table->used; i++) {
         struct wait *wait = &table->entries[i];
         if (wait->kind == WAIT_KEPT && !TROUPE_PLANTED(8)) {

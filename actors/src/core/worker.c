@@ -310,8 +310,11 @@ uint64_t troupe_worker_poll(troupe_worker *worker, uint64_t now_ns, uint32_t tur
 
 void troupe_worker_set_now(troupe_worker *worker, uint64_t now_ns)
 {
+    const troupe_system_config *config = &worker->system->config;
     if (now_ns > worker->now_ns)
         worker->now_ns = now_ns;
+    if (config->clock_ns)
+        worker->clock_at_now_ns = config->clock_ns(config->user);
 }
 
 bool troupe_worker_park(troupe_worker *worker)

@@ -69,6 +69,7 @@ struct troupe_worker {
     uint32_t until_inject;
     uint64_t woke_ns;            /* when this worker last woke another one */
     bool in_turn;
+    uint64_t clock_at_now_ns;    /* the turns' clock when now_ns was told */
     uint64_t slice_started_ns;   /* for measuring turns */
     uint32_t slice_turns, precise_turns;
     struct worker_stats stats;

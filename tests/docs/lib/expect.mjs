@@ -2,9 +2,10 @@
 //
 // Does an output look as the document says? Two forms, by the language of the expected block:
 //
-//   text   line by line, without empty lines. `...` stands for anything within a line; a line that is only `...` for any number of lines.
-//   json   the output is one JSON document. `...` as a value is any value; as the last member or item, any more of them.
-//          Strings are compared as lines of text are.
+//   text   line by line, without empty lines. `...` stands for anything within a line; a line that is only `...` for
+//          any number of lines.
+//   json   the output is one JSON document. `...` as a value is any value; as the last member or item, any more of
+//          them. Strings are compared as lines of text are.
 //
 // What differs from run to run is written as an example and compared by its form: ids, the address of the node, times.
 
@@ -24,7 +25,8 @@ export function patternOf(example) {
   let pattern = ''
   let from = 0
   for (const match of example.matchAll(anyForm)) {
-    pattern += escaped(example.slice(from, match.index)) + forms[match.slice(1).findIndex((one) => one !== undefined)][1]
+    const form = match.slice(1).findIndex((one) => one !== undefined)
+    pattern += escaped(example.slice(from, match.index)) + forms[form][1]
     from = match.index + match[0].length
   }
   return new RegExp(`^${pattern}${escaped(example.slice(from))}$`, 's')
@@ -94,7 +96,8 @@ function jsonMisfit(expected, value, where) {
   if (expected === any) return null
   if (Array.isArray(expected)) return listMisfit(expected, value, where)
   if (expected !== null && typeof expected === 'object') return objectMisfit(expected, value, where)
-  const fits = typeof expected === 'string' && typeof value === 'string' ? patternOf(expected).test(value) : expected === value
+  const areTexts = typeof expected === 'string' && typeof value === 'string'
+  const fits = areTexts ? patternOf(expected).test(value) : expected === value
   return fits ? null : `${where} should be ${JSON.stringify(expected)} but is ${JSON.stringify(value)}`
 }
 
@@ -109,7 +112,8 @@ function listMisfit(expected, value, where) {
 }
 
 function objectMisfit(expected, value, where) {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return `${where} should be an object but is ${JSON.stringify(value)}`
+  const isObject = value !== null && typeof value === 'object' && !Array.isArray(value)
+  if (!isObject) return `${where} should be an object but is ${JSON.stringify(value)}`
   const keys = Object.keys(expected).filter((key) => key !== more)
   const unknown = Object.keys(value).find((key) => !keys.includes(key))
   if (!(more in expected) && unknown !== undefined) return `${where} has a member that is not expected: ${unknown}`

@@ -23,17 +23,18 @@ export async function runBlocks(blocks, { url, folder }) {
     symlinkSync(target, path.join(build, program.toLowerCase()))
   }
   writeFileSync(path.join(home, '.curlrc'), 'silent\nshow-error\nmax-time = 10\nwrite-out = "\\n"\n')
-  const script = blocks.map((block) => `${block.text.replaceAll(EXAMPLE_URL, url)}\nprintf '\\n${MARK}%d${MARK}' $?\n`)
-  const env = { ...process.env, HOME: home, XDG_RUNTIME_DIR: folder, URL: url, TROUPE_URL: '', LC_ALL: 'C', TERM: 'dumb',
-    PATH: `${build}:${process.env.PATH}` }
+  const commands = blocks.map((block) => block.text.replaceAll(EXAMPLE_URL, url))
+  const script = commands.map((text) => `${text}\nprintf '\\n${MARK}%d${MARK}' $?\n`)
+  const own = { HOME: home, XDG_RUNTIME_DIR: folder, URL: url, TROUPE_URL: '', NO_PROXY: '*', LC_ALL: 'C' }
+  const env = { ...process.env, ...own, PATH: `${build}:${process.env.PATH}` }
   const output = await run(`exec 2>&1\n${script.join('')}`, { cwd: home, env, timeout: DEADLINE_MS })
   const parts = output.split(MARK)
-  return blocks.map((_, i) => ({ output: parts[2 * i]?.replace(/[\r\n]+$/, ''), status: Number(parts[2 * i + 1]) }))
+  return blocks.map((_, i) => ({ output: parts[2 * i], status: Number(parts[2 * i + 1]) }))
 }
 
 function run(script, options) {
   return new Promise((resolve) => {
-    const child = execFile('bash', ['-s'], options, (_, stdout) => resolve(stdout)) // a status is told by the marks
-    child.stdin.end(script)
+    const child = execFile('bash', ['-c', script], options, (_, stdout) => resolve(stdout)) // the marks tell a status
+    child.stdin.end()
   })
 }

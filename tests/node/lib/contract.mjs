@@ -56,7 +56,9 @@ export class Contract {
     const fits = this.operations.filter((name) => {
       const [verb, template] = name.split(' ')
       const names = template.split('/')
-      return verb === method && names.length === parts.length && names.every((one, i) => isTemplate(one) || one === parts[i])
+      return (
+        verb === method && names.length === parts.length && names.every((one, i) => isTemplate(one) || one === parts[i])
+      )
     })
     return fits.sort((a, b) => a.split('{').length - b.split('{').length)[0] // the most literal one
   }
@@ -70,7 +72,8 @@ export class Contract {
     const faults = Object.entries(said.headers ?? {})
       .filter(([header, one]) => this.#resolved(one).required && !response.headers.has(header.toLowerCase()))
       .map(([header]) => `header ${header} is missing`)
-    if (!said.content) return response.content.length === 0 ? faults : [...faults, 'has a body, which is not documented']
+    if (!said.content)
+      return response.content.length === 0 ? faults : [...faults, 'has a body, which is not documented']
     const media = said.content[response.type] ?? said.content['*/*']
     if (!media) return [...faults, `the content type is not documented, only ${Object.keys(said.content)}`]
     return media.schema ? [...faults, ...this.#validate(media.schema, response)] : faults

@@ -3,8 +3,8 @@
 // Requests that no honest client sends. Whatever two parsers could read in two ways is here: what one of them takes for
 // the end of a request, the other takes for the middle, and that is how requests are smuggled.
 //
-// Each row: a name, the bytes, and what the refusal of it as the first request must be: 400 unless told. Rows whose head
-// is fine and whose body is not (`isBody`) are for the HTTP library to refuse, in its own words.
+// Each row: a name, the bytes, and the status of its refusal as the first request: 400 unless told. Rows whose head is
+// fine and whose body is not (`isBody`) are for the HTTP library to refuse, in its own words.
 
 const get = 'GET /version HTTP/1.1\r\n'
 const post = 'POST /v1/actors/@target/call/echo HTTP/1.1\r\nHost: localhost\r\n'
@@ -153,4 +153,14 @@ const slow = [
 ]
 
 /** Heads that are wrong, bodies that are wrong, and heads that never end. */
-export const heads = [...lengths, ...codings, ...lineEnds, ...characters, ...fields, ...requestLines, ...large, ...chunks, ...slow]
+export const heads = [
+  ...lengths,
+  ...codings,
+  ...lineEnds,
+  ...characters,
+  ...fields,
+  ...requestLines,
+  ...large,
+  ...chunks,
+  ...slow,
+]

@@ -40,5 +40,8 @@ export function parseMetrics(text) {
 
 function isOf(name, family) {
   if (name === family.name) return family.type !== 'histogram'
-  return ['histogram', 'summary'].includes(family.type) && ['_bucket', '_sum', '_count'].some((end) => name === family.name + end)
+  return (
+    ['histogram', 'summary'].includes(family.type) &&
+    ['_bucket', '_sum', '_count'].some((end) => name === family.name + end)
+  )
 }

@@ -4,8 +4,19 @@
 // is an error of the document, so that a misspelt rule cannot pass by being ignored.
 
 const annotations = new Set([
-  'title', 'description', 'default', 'example', 'examples', 'deprecated', 'readOnly', 'writeOnly', '$schema', '$id',
-  'format', 'contentMediaType', '$comment',
+  'title',
+  'description',
+  'default',
+  'example',
+  'examples',
+  'deprecated',
+  'readOnly',
+  'writeOnly',
+  '$schema',
+  '$id',
+  'format',
+  'contentMediaType',
+  '$comment',
 ])
 
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -24,28 +35,40 @@ const types = {
 const rules = {
   $ref: (ref, value, at, schema, check) => check(resolve(ref, check.root), value, at),
   type: (names, value, at) =>
-    [names].flat().some((name) => types[name](value)) ? [] : [`${at}: ${JSON.stringify(value)} is not of type ${names}`],
+    [names].flat().some((name) => types[name](value))
+      ? []
+      : [`${at}: ${JSON.stringify(value)} is not of type ${names}`],
   enum: (values, value, at) =>
-    values.some((one) => isSame(one, value)) ? [] : [`${at}: ${JSON.stringify(value)} is none of ${JSON.stringify(values)}`],
-  const: (one, value, at) => (isSame(one, value) ? [] : [`${at}: ${JSON.stringify(value)} is not ${JSON.stringify(one)}`]),
+    values.some((one) => isSame(one, value))
+      ? []
+      : [`${at}: ${JSON.stringify(value)} is none of ${JSON.stringify(values)}`],
+  const: (one, value, at) =>
+    isSame(one, value) ? [] : [`${at}: ${JSON.stringify(value)} is not ${JSON.stringify(one)}`],
   minimum: (limit, value, at) => (!types.number(value) || value >= limit ? [] : [`${at}: ${value} < ${limit}`]),
   maximum: (limit, value, at) => (!types.number(value) || value <= limit ? [] : [`${at}: ${value} > ${limit}`]),
-  minLength: (limit, value, at) => (!types.string(value) || [...value].length >= limit ? [] : [`${at}: shorter than ${limit}`]),
-  maxLength: (limit, value, at) => (!types.string(value) || [...value].length <= limit ? [] : [`${at}: longer than ${limit}`]),
+  minLength: (limit, value, at) =>
+    !types.string(value) || [...value].length >= limit ? [] : [`${at}: shorter than ${limit}`],
+  maxLength: (limit, value, at) =>
+    !types.string(value) || [...value].length <= limit ? [] : [`${at}: longer than ${limit}`],
   pattern: (text, value, at) =>
-    !types.string(value) || new RegExp(text, 'u').test(value) ? [] : [`${at}: ${JSON.stringify(value)} does not fit ${text}`],
+    !types.string(value) || new RegExp(text, 'u').test(value)
+      ? []
+      : [`${at}: ${JSON.stringify(value)} does not fit ${text}`],
   minItems: (limit, value, at) => (!types.array(value) || value.length >= limit ? [] : [`${at}: fewer than ${limit}`]),
   maxItems: (limit, value, at) => (!types.array(value) || value.length <= limit ? [] : [`${at}: more than ${limit}`]),
   uniqueItems: (on, value, at) =>
     !on || !types.array(value) || new Set(value.map((item) => JSON.stringify(item))).size === value.length
-      ? [] : [`${at}: an item twice`],
+      ? []
+      : [`${at}: an item twice`],
   items: (item, value, at, schema, check) =>
     types.array(value) ? value.flatMap((one, i) => check(item, one, `${at}/${i}`)) : [],
   required: (names, value, at) =>
     isObject(value) ? names.filter((name) => !(name in value)).map((name) => `${at}: ${name} is missing`) : [],
   properties: (properties, value, at, schema, check) =>
     isObject(value)
-      ? Object.entries(properties).flatMap(([name, one]) => (name in value ? check(one, value[name], `${at}/${name}`) : []))
+      ? Object.entries(properties).flatMap(([name, one]) =>
+          name in value ? check(one, value[name], `${at}/${name}`) : [],
+        )
       : [],
   additionalProperties: (rest, value, at, schema, check) =>
     isObject(value)

@@ -67,7 +67,11 @@ export class Connection {
     const wait = async () => {
       while (!this.#over) await this.#wake.promise
     }
-    await within(wait(), `close by the node after ${JSON.stringify(this.#received.toString('latin1', 0, 300))}`, deadlineMs)
+    await within(
+      wait(),
+      `close by the node after ${JSON.stringify(this.#received.toString('latin1', 0, 300))}`,
+      deadlineMs,
+    )
     return this.#received
   }
 
@@ -91,7 +95,8 @@ export class Connection {
           this.#received = this.#received.subarray(parsed.size)
           return parsed.response
         }
-        if (this.#over) throw new Error(`closed instead of a response; got ${JSON.stringify(this.#received.toString('latin1'))}`)
+        if (this.#over)
+          throw new Error(`closed instead of a response; got ${JSON.stringify(this.#received.toString('latin1'))}`)
         await this.#wake.promise
       }
     }
@@ -123,7 +128,8 @@ export function requestBytes(method, target, { headers = [], body, host = '127.0
   const all = [...headers]
   if (!has('host')) all.unshift(['Host', host])
   const payload = body === undefined ? Buffer.alloc(0) : Buffer.from(body)
-  if (body !== undefined && !has('content-length') && !has('transfer-encoding')) all.push(['Content-Length', payload.length])
+  if (body !== undefined && !has('content-length') && !has('transfer-encoding'))
+    all.push(['Content-Length', payload.length])
   const head = `${method} ${target} HTTP/1.1\r\n${all.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`
   return Buffer.concat([Buffer.from(head, 'latin1'), payload])
 }

@@ -34,7 +34,10 @@ export async function troupe(args, { env = {}, input = '' } = {}) {
 }
 
 /** `troupe` against one node. */
-export const troupeAt = (url) => (...args) => troupe(['--url', url, ...args])
+export const troupeAt =
+  (url) =>
+  (...args) =>
+    troupe(['--url', url, ...args])
 
 /** A stand-in for a node, for answers that no node gives: answer(request, response) for every request. */
 export async function startStandIn(t, answer) {

@@ -116,8 +116,8 @@ class Process {
       await this.exited
       throw new Error(`SIGTERM did not end trouped:\n${this.stderr}`, { cause: error })
     }
-    const report = /ERROR: (Address|Leak|Thread)Sanitizer|runtime error:/.exec(this.stderr)
-    assert.equal(report, null, this.stderr)
+    assert.doesNotMatch(this.stderr, /(ERROR|WARNING): \w+Sanitizer|runtime error:/)
+    assert.equal(this.code, 0, `SIGTERM ended with ${this.code ?? this.signal}:\n${this.stderr}`)
   }
 
   /** Open descriptors. */
