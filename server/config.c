@@ -143,6 +143,8 @@ static const char *set_list(const char **list, enum kind kind, const char *value
     for (char *save, *part = copy != NULL ? strtok_r(copy, ",", &save) : NULL; part != NULL && wrong == NULL;
          part = strtok_r(NULL, ",", &save))
         wrong = add_to_list(list, kind, part);
+    if (wrong != NULL)
+        free(copy);
     return wrong;
 }
 

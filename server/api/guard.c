@@ -120,7 +120,7 @@ enum head_reason guard_end(const struct guard *guard, bool is_http_1_0)
 {
     if (guard->reason != HEAD_FINE)
         return guard->reason;
-    if (guard->host.ptr == NULL || guard->host.len == 0)
+    if (guard->host.ptr == NULL || !head_is_host(guard->host))
         return HEAD_HOST;
     return is_http_1_0 && guard->has_coding ? HEAD_CODING : HEAD_FINE;
 }

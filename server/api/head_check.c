@@ -53,6 +53,25 @@ static bool is_target_char(char c)
     return c > 0x20 && c < 0x7f && c != '#' && c != '"' && c != '<' && c != '>' && c != '\\';
 }
 
+enum head_reason head_check_request(troupe_view method, troupe_view target)
+{
+    if (method.len == 0 || method.len > METHOD_BYTES_MAX)
+        return HEAD_METHOD;
+    for (size_t i = 0; i < method.len; i++) {
+        if (!head_is_token_char(method.ptr[i]))
+            return HEAD_METHOD;
+    }
+    if (target.len == 1 && target.ptr[0] == '*')
+        return troupe_view_equal(method, troupe_view_of("OPTIONS")) ? HEAD_FINE : HEAD_TARGET;
+    if (target.len == 0 || target.ptr[0] != '/')
+        return HEAD_TARGET;
+    for (size_t i = 0; i < target.len; i++) {
+        if (!is_target_char(target.ptr[i]))
+            return HEAD_TARGET;
+    }
+    return HEAD_FINE;
+}
+
 /* "METHOD SP target SP HTTP/1.x" */
 static enum head_reason check_request_line(struct head_check *check, const char *bytes, uint32_t end)
 {
@@ -112,17 +131,22 @@ static enum head_reason check_coding(struct head_check *check, troupe_view value
     return HEAD_FINE;
 }
 
-static enum head_reason check_host(struct head_check *check, troupe_view value, const char *bytes)
+bool head_is_host(troupe_view value)
 {
-    if (check->has_host || value.len == 0)
-        return HEAD_HOST;
     for (size_t i = 0; i < value.len; i++) {
         char c = value.ptr[i];
         bool is_host = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
                        (c != '\0' && strchr(".-_:[]", c) != NULL);
         if (!is_host)
-            return HEAD_HOST;
+            return false;
     }
+    return value.len > 0;
+}
+
+static enum head_reason check_host(struct head_check *check, troupe_view value, const char *bytes)
+{
+    if (check->has_host || !head_is_host(value))
+        return HEAD_HOST;
     check->has_host = true;
     check->host = (uint32_t)(value.ptr - bytes);
     check->host_len = (uint32_t)value.len;

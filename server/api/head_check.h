@@ -70,4 +70,8 @@ enum head_state head_check_feed(struct head_check *check, const char *bytes, siz
 /* Is it a tchar of RFC 9110? */
 bool head_is_token_char(char c);
 
+/* The same rules for parts that the HTTP library has taken apart: HEAD_FINE, or what is wrong. */
+enum head_reason head_check_request(troupe_view method, troupe_view target);
+bool head_is_host(troupe_view value);
+
 #endif

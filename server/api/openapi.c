@@ -67,7 +67,7 @@ static int add_problems(json_t *responses, const unsigned short *statuses)
 {
     char key[8];
     for (; statuses != NULL && *statuses != 0; statuses++) {
-        snprintf(key, sizeof key, "%u", (unsigned)*statuses);
+        snprintf(key, sizeof key, *statuses < 10 ? "%uXX" : "%u", (unsigned)*statuses);
         if (json_object_get(responses, key) == NULL &&
             json_object_set_new(responses, key, json_pack("{s:s}", "$ref", "#/components/responses/Problem")) != 0)
             return -1;

@@ -152,10 +152,24 @@ static const char *remedy(int error)
     }
 }
 
+/* The field of the request that such an error is about. */
+static const char *field_at_fault(int error)
+{
+    switch (error) {
+    case TROUPE_E_NOT_FOUND:
+    case TROUPE_E_GONE:
+    case TROUPE_E_STOPPED:      return "ref";
+    case TROUPE_E_NAME_TAKEN:   return "name";
+    case TROUPE_E_UNKNOWN_TYPE: return "type";
+    case TROUPE_E_TOO_LARGE:    return "body";
+    default:                    return NULL;
+    }
+}
+
 void api_reply_answer(struct api_request *req, const troupe_answer *answer, troupe_ref actor)
 {
     struct api_problem problem = {
-        .error = answer->error, .actor = actor,
+        .error = answer->error, .actor = actor, .field = field_at_fault(answer->error),
         .detail = answer->detail.len > 0 ? answer->detail : troupe_view_of(remedy(answer->error)),
         .app_status = answer->app_status, .app_code = answer->app_code,
     };

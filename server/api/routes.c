@@ -97,8 +97,9 @@ PROBLEMS spawn_problems[] = {409, 413, 415, 422, 429, 500, 503, 504, 0};
 PROBLEMS actor_problems[] = {404, 410, 503, 0};
 PROBLEMS stop_problems[] = {404, 410, 500, 503, 0};
 PROBLEMS cast_problems[] = {404, 410, 413, 415, 422, 429, 503, 0};
-PROBLEMS call_problems[] = {404, 410, 413, 415, 422, 429, 500, 503, 504, 0};
-PROBLEMS read_problems[] = {404, 405, 410, 422, 429, 500, 503, 504, 0};
+/* 4 stands for 4XX: the application errors of behaviors. */
+PROBLEMS call_problems[] = {404, 410, 413, 415, 422, 429, 4, 500, 503, 504, 0};
+PROBLEMS read_problems[] = {404, 405, 410, 422, 429, 4, 500, 503, 504, 0};
 PROBLEMS not_found[] = {404, 0};
 PROBLEMS not_ready[] = {503, 0};
 

@@ -371,6 +371,8 @@ static enum MHD_Result begin(struct conn *conn, const char *method, const char *
     enum head_reason reason = guard_end(&guard, strcmp(version, "HTTP/1.0") == 0);
     if (reason == HEAD_FINE && strncmp(version, "HTTP/1.", 7) != 0)
         reason = HEAD_VERSION;
+    if (reason == HEAD_FINE)
+        reason = head_check_request(troupe_view_of(method), (troupe_view){conn->req.target, conn->req.target_len});
     if (reason != HEAD_FINE)
         return refuse_head(conn, reason);
     fill_request(conn, &guard, method);

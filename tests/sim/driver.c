@@ -238,7 +238,7 @@ static void drive(uint32_t steps)
 static void shut_down(uint64_t baseline)
 {
     troupe_stats stats;
-    uint64_t until_ns = sim_world.now_ns + (SHUTDOWN_MS + 60000u) * (uint64_t)1000000u;
+    uint64_t until_ns;
 
     for (uint32_t n = sim_below(20); n > 0 && !sim_world.failed; n--)
         outsider_act(unparked(sim_below(driver.workers))); /* in the midst of things */
@@ -248,6 +248,7 @@ static void shut_down(uint64_t baseline)
         outsider_act(unparked(sim_below(driver.workers))); /* some do not know yet */
         step();
     }
+    until_ns = sim_world.now_ns + (SHUTDOWN_MS + 60000u) * (uint64_t)1000000u;
     for (;;) {
         if (!settle())
             return;

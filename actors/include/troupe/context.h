@@ -34,7 +34,16 @@ void troupe_free(void *ptr);
  * Fails: TROUPE_E_FULL (with TROUPE_BEHAVIOR_WRITABLE one TROUPE_MSG_WRITABLE follows when the
  *        mailbox is at half its depth), GONE, NOT_FOUND,
  *        DRAINING, UNKNOWN_TYPE, TOO_LARGE, UNREACHABLE, NO_MEMORY */
-TROUPE_MUST_USE int troupe_cast(troupe_ctx *ctx, troupe_ref to, const char *type, troupe_body body);
+static inline int troupe_cast(troupe_ctx *ctx, troupe_ref to, const char *type, troupe_body body);
+
+/* The same; by address, because two structs by value cost more than the rest of the call. */
+TROUPE_MUST_USE int troupe_cast_by_address(troupe_ctx *ctx, const troupe_ref *to, const char *type,
+                                           const troupe_body *body);
+
+TROUPE_MUST_USE static inline int troupe_cast(troupe_ctx *ctx, troupe_ref to, const char *type, troupe_body body)
+{
+    return troupe_cast_by_address(ctx, &to, type, &body);
+}
 
 /* The continuation of a call. reply->kind is TROUPE_MSG_REPLY, reply->status 0 or the error, reply->tag the call's. */
 typedef int (*troupe_reply_fn)(troupe_ctx *ctx, void *state, const troupe_msg *reply);

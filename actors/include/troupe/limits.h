@@ -8,6 +8,7 @@
 #define TROUPE_NAME_BYTES_MAX 255           /* an actor's name, UTF-8 */
 #define TROUPE_TYPE_BYTES_MAX 64            /* a message type, a behavior's name: [A-Za-z0-9_.:-] */
 #define TROUPE_CONTENT_TYPE_BYTES_MAX 127
+#define TROUPE_SUBJECT_BYTES_MAX 255        /* who asks, as an edge tells it */
 #define TROUPE_REASON_BYTES_MAX 200         /* the text of an exit reason or an error's detail; longer is cut */
 #define TROUPE_BODY_BYTES_MAX (16u << 20)   /* a body anywhere in the system; edges take 1 MiB unless told */
 

@@ -13,19 +13,15 @@
 
 /* ---- ask ---- */
 
-static int call(troupe_ctx *ctx, troupe_ref to, const char *type, troupe_body body, uint32_t timeout_ms,
+static int call(troupe_ctx *ctx, const troupe_ref *to, const char *type, const troupe_body *body, uint32_t timeout_ms,
                 troupe_reply_fn then, uint64_t tag, bool pauses)
 {
     troupe_worker *worker = ctx->worker;
     struct actor *actor = ctx->actor;
-    troupe_view type_view = troupe_view_of(type);
     if (actor_is_killed(actor))
         return TROUPE_E_KILLED;
     if (actor->ending)
         return TROUPE_E_STATE;
-    int rc = troupe__message_check(type_view, &body);
-    if (rc)
-        return rc;
     if (timeout_ms > TROUPE_CALL_TIMEOUT_MS_MAX)
         return TROUPE_E_INVALID;
     struct extra *extra = troupe__extra(&worker->pool, actor);
@@ -43,20 +39,14 @@ static int call(troupe_ctx *ctx, troupe_ref to, const char *type, troupe_body bo
     wait->tag_or_period = tag;
     wait->pauses = pauses;
 
-    struct message_parts parts = {.what = MESSAGE_USER,
-                                  .kind = TROUPE_MSG_CALL,
-                                  .type = type_view,
-                                  .body = body,
-                                  .from = actor_ref(worker->system, actor)};
-    struct message *message = troupe__message_new(&worker->pool, &parts);
-    if (message) {
-        message->reply_to = REPLY_ACTOR;
-        message->call_id = id;
-        message->deadline_ns = deadline_ns;
-        rc = troupe__send(worker, to, message, NULL);
-    } else {
-        rc = TROUPE_E_NO_MEMORY;
-    }
+    struct outgoing out = {.kind = TROUPE_MSG_CALL,
+                           .type = troupe_view_of(type),
+                           .body = body,
+                           .sender = actor,
+                           .reply_to = REPLY_ACTOR,
+                           .call_id = id,
+                           .deadline_ns = deadline_ns};
+    int rc = troupe__send(worker, to, &out, NULL);
     if (rc) {
         troupe__wait_remove(&extra->waits, wait);
         return rc;
@@ -72,7 +62,7 @@ static int call(troupe_ctx *ctx, troupe_ref to, const char *type, troupe_body bo
 int troupe_call(troupe_ctx *ctx, troupe_ref to, const char *type, troupe_body body, uint32_t timeout_ms,
                 troupe_reply_fn then, uint64_t tag)
 {
-    return call(ctx, to, type, body, timeout_ms, then, tag, false);
+    return call(ctx, &to, type, &body, timeout_ms, then, tag, false);
 }
 
 int troupe_call_wait(troupe_ctx *ctx, troupe_ref to, const char *type, troupe_body body, uint32_t timeout_ms,
@@ -80,7 +70,7 @@ int troupe_call_wait(troupe_ctx *ctx, troupe_ref to, const char *type, troupe_bo
 {
     if ((ctx->actor->pause & PAUSE_CALL) || troupe_ref_equal(to, troupe_self(ctx)))
         return TROUPE_E_STATE;
-    return call(ctx, to, type, body, timeout_ms, then, tag, true);
+    return call(ctx, &to, type, &body, timeout_ms, then, tag, true);
 }
 
 int troupe__call_end(troupe_ctx *ctx, struct wait *wait, troupe_msg *reply)

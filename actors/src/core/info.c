@@ -155,9 +155,13 @@ void troupe__info_on_request(troupe_ctx *ctx, struct message *request)
 uint64_t troupe__system_memory(const troupe_system *system)
 {
     uint64_t bytes = troupe__heap_bytes();
-    for (uint32_t i = 0; i < system->config.workers; i++)
-        bytes += atomic_load_relaxed(&system->workers[i]->pool.used_bytes);
-    return bytes;
+    uint64_t actors = 0; /* a worker alone may have ended more than it spawned: the sum is right */
+    for (uint32_t i = 0; i < system->config.workers; i++) {
+        const troupe_worker *worker = system->workers[i];
+        bytes += atomic_load_relaxed(&worker->pool.used_bytes);
+        actors += atomic_load_relaxed(&worker->stats.spawned) - atomic_load_relaxed(&worker->stats.ended);
+    }
+    return bytes + ((int64_t)actors > 0 ? actors * sizeof(struct actor) : 0);
 }
 
 static void sum_worker(troupe_stats *sum, const struct worker_stats *stats)
@@ -189,7 +193,7 @@ void troupe_system_stats(troupe_system *system, troupe_stats *ret_stats)
         sum_worker(&sum, &system->workers[i]->stats);
     sum.actors = sum.spawned > sum.ended ? sum.spawned - sum.ended : 0;
     sum.names = atomic_load_relaxed(&system->names.count);
-    sum.memory_bytes = troupe__system_memory(system) + sum.actors * sizeof(struct actor);
+    sum.memory_bytes = troupe__system_memory(system);
     *ret_stats = sum;
 }
 

@@ -9,71 +9,48 @@
 
 #define ALIGN8(n) (((n) + 7) & ~(size_t)7)
 
-/* A block for a message of so many bytes, its header filled in but for what the parts say. Field by field: a message is
- * made for every send, and this is a third of the cost of a compound literal. */
-static inline struct message *take(struct pool *pool, size_t bytes, enum message_what what)
+/* Copy a text with a NUL behind it; returns what is behind that. */
+static char *put_text(char *at, const char *text, size_t len)
 {
-    uint8_t pool_class = troupe__pool_class(bytes);
-    bool is_large = pool_class == POOL_LARGE;
-    struct message *message = is_large ? troupe__pool_alloc(pool, bytes) : troupe__pool_take(pool, pool_class);
-    if (!message)
-        return NULL;
-    message->next = NULL;
-    message->what = (uint8_t)what;
-    message->pool_class = pool_class;
-    message->reply_to = REPLY_NOBODY;
-    message->reply_worker = 0;
-    message->target_generation = 0;
-    message->call_id = 0;
-    message->deadline_ns = 0;
-    message->block_bytes = is_large ? (uint32_t)bytes : (uint32_t)troupe__pool_class_bytes(pool_class);
-    message->cause = 0;
-    message->content_type_len = 0;
-    message->droppable = false;
-    troupe_msg *msg = &message->msg;
-    msg->kind = 0;
-    msg->type_len = 0;
-    msg->op = TROUPE_OP_NONE;
-    msg->status = 0;
-    msg->tag = 0;
-    msg->type = (char *)(message + 1);
-    msg->content_type = NULL;
-    msg->app_status = 0;
-    msg->app_code_len = 0;
-    msg->subject_len = 0;
-    return message;
+    memcpy(at, text, len);
+    at[len] = '\0';
+    return at + len + 1;
 }
 
 struct message *troupe__message_new(struct pool *pool, const struct message_parts *parts)
 {
     const char *content_type = parts->body.content_type;
-    size_t content_type_len = content_type ? strlen(content_type) : 0;
-    size_t content_type_bytes = content_type_len ? content_type_len + 1 : 0;
-    size_t subject_bytes = parts->subject.len ? parts->subject.len + 1 : 0, type_len = parts->type.len;
-    size_t head_bytes = ALIGN8(sizeof(struct message) + type_len + 1 + content_type_bytes + subject_bytes);
-    size_t body_len = parts->body.len;
-    struct message *message = take(pool, head_bytes + body_len, parts->what);
+    size_t content_type_len = content_type ? strlen(content_type) : 0, subject_len = parts->subject.len;
+    size_t type_len = parts->type.len, body_len = parts->body.len;
+    size_t texts_bytes = (content_type_len ? content_type_len + 1 : 0) + (subject_len ? subject_len + 1 : 0);
+    if (!parts->own_type)
+        texts_bytes += type_len + 1;
+    size_t head_bytes = ALIGN8(texts_bytes);
+    struct message *message = troupe__message_take(pool, parts->what, head_bytes + body_len);
     if (!message)
         return NULL;
-    char *type = (char *)(message + 1), *after_type = type + type_len + 1, *body = (char *)message + head_bytes;
+    char *at = (char *)(message + 1), *body = at + head_bytes;
     troupe_msg *msg = &message->msg;
     msg->kind = (uint8_t)parts->kind;
     msg->type_len = (uint8_t)type_len;
-    msg->from = parts->from;
+    msg->from.home.high = parts->from.home.high;
+    msg->from.home.low = parts->from.home.low;
+    msg->from.slot = parts->from.slot;
+    msg->from.generation = parts->from.generation;
     msg->body = body;
     msg->body_len = (uint32_t)body_len;
-    for (size_t i = 0; i < type_len; i++) /* a few letters: shorter than a call */
-        type[i] = parts->type.ptr[i];
-    type[type_len] = '\0';
-    if (content_type_bytes) {
-        msg->content_type = memcpy(after_type, content_type, content_type_bytes);
+    if (subject_len) {
+        msg->subject_len = (uint8_t)subject_len;
+        at = put_text(at, parts->subject.ptr, subject_len);
+    }
+    if (content_type_len) {
+        msg->content_type = at;
         message->content_type_len = (uint8_t)content_type_len;
+        at = put_text(at, content_type, content_type_len);
     }
-    if (subject_bytes) {
-        memcpy(after_type + content_type_bytes, parts->subject.ptr, parts->subject.len);
-        after_type[content_type_bytes + parts->subject.len] = '\0';
-        msg->subject_len = (uint8_t)parts->subject.len;
-    }
+    msg->type = parts->own_type ? parts->own_type : at;
+    if (!parts->own_type)
+        put_text(at, type_len ? parts->type.ptr : "", type_len);
     if (body_len)
         memcpy(body, parts->body.ptr, body_len);
     return message;
@@ -81,14 +58,13 @@ struct message *troupe__message_new(struct pool *pool, const struct message_part
 
 struct message *troupe__message_new_bare(struct pool *pool, enum message_what what, size_t body_bytes)
 {
-    size_t head_bytes = ALIGN8(sizeof(struct message) + 1);
-    struct message *message = take(pool, head_bytes + body_bytes, what);
+    struct message *message = troupe__message_take(pool, what, body_bytes);
     if (!message)
         return NULL;
     message->msg.from = (troupe_ref){0};
-    message->msg.body = (char *)message + head_bytes;
+    message->msg.type = "";
+    message->msg.body = (char *)(message + 1);
     message->msg.body_len = (uint32_t)body_bytes;
-    *(char *)(message + 1) = '\0';
     return message;
 }
 
@@ -100,10 +76,7 @@ void troupe__message_free(struct pool *pool, struct message *message)
         troupe__pool_give(pool, message->pool_class, message);
 }
 
-size_t troupe__message_text_room(const struct message *message)
-{
-    return message->block_bytes - sizeof *message - 1; /* the empty type's NUL is in front */
-}
+size_t troupe__message_text_room(const struct message *message) { return message->block_bytes - sizeof *message; }
 
 void troupe__message_set_text(struct message *message, troupe_view text)
 {
@@ -114,26 +87,20 @@ void troupe__message_set_text(struct message *message, troupe_view text)
         len = TROUPE_REASON_BYTES_MAX;
     while (len < text.len && len > 0 && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
         len--; /* not inside a UTF-8 character */
-    *start = '\0';
-    message->msg.type = start;
+    message->msg.type = "";
     message->msg.type_len = 0;
     message->msg.content_type = NULL;
     message->msg.subject_len = 0;
     message->content_type_len = 0;
     if (len)
-        memmove(start + 1, text.ptr, len);
-    message->msg.body = start + 1;
+        memmove(start, text.ptr, len);
+    message->msg.body = start;
     message->msg.body_len = (uint32_t)len;
 }
 
 troupe_view troupe_msg_subject(const troupe_msg *msg)
 {
-    if (msg->subject_len == 0)
-        return (troupe_view){.ptr = "", .len = 0};
-    const char *at = msg->type + msg->type_len + 1;
-    if (msg->content_type)
-        at += strlen(at) + 1;
-    return (troupe_view){.ptr = at, .len = msg->subject_len};
+    return (troupe_view){.ptr = msg->subject_len ? (const char *)(msg + 1) : "", .len = msg->subject_len};
 }
 
 bool troupe__is_word(troupe_view text)

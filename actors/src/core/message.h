@@ -2,7 +2,10 @@
  *
  * A message in memory: one block that holds the header, what a behavior sees of it, and behind that the bytes.
  *
- *   struct message | type NUL | content type NUL | subject NUL | (to 8) body
+ *   struct message | subject NUL | content type NUL | type NUL | (to 8) body
+ *
+ * Each of the three texts is there only if it is needed. The type most often is not: a type that stands in the receiver's
+ * table is told by the table's own text.
  *
  * Some messages are promises: a monitor's request stays with the target and becomes the `down`; a link's becomes the
  * exit signal; a timer's is sent each time it is due. So the end of an actor, which may come when memory is exhausted,
@@ -61,7 +64,7 @@ struct message {
     uint8_t cause;               /* DOWN, EXIT: enum troupe_exit_cause. STOP: enum troupe_stop_mode */
     uint8_t content_type_len;    /* 0: none */
     bool droppable;              /* an ordinary message, which a full mailbox may refuse or shed */
-    troupe_msg msg;
+    troupe_msg msg;              /* subject stands right behind it */
 };
 
 /* What a message is made of. All is borrowed and copied. */
@@ -72,9 +75,46 @@ struct message_parts {
     troupe_body body;
     troupe_view subject;
     troupe_ref from;
+    const char *own_type;        /* the type's text where it lives for ever, instead of a copy; or NULL */
 };
 
-/* Make a message; NULL when memory is exhausted or the body is too long for a message (troupe__message_check). */
+/* Take a block for a message with so many bytes behind the header, which is filled in as far as all messages are alike:
+ * but for from, type, body, body_len. NULL when memory is exhausted. Field by field, and here, because every send makes a
+ * message: a compound literal would cost three times as much. */
+static inline struct message *troupe__message_take(struct pool *pool, enum message_what what, size_t bytes_behind)
+{
+    size_t bytes = sizeof(struct message) + bytes_behind;
+    uint8_t pool_class = troupe__pool_class(bytes);
+    bool is_large = pool_class == POOL_LARGE;
+    struct message *message = is_large ? troupe__pool_alloc(pool, bytes) : troupe__pool_take(pool, pool_class);
+    if (!message)
+        return NULL;
+    message->next = NULL;
+    message->what = (uint8_t)what;
+    message->pool_class = pool_class;
+    message->reply_to = REPLY_NOBODY;
+    message->reply_worker = 0;
+    message->target_generation = 0;
+    message->call_id = 0;
+    message->deadline_ns = 0;
+    message->block_bytes = is_large ? (uint32_t)bytes : troupe__pool_bytes[pool_class];
+    message->cause = 0;
+    message->content_type_len = 0;
+    message->droppable = false;
+    troupe_msg *msg = &message->msg;
+    msg->kind = 0;
+    msg->type_len = 0;
+    msg->op = TROUPE_OP_NONE;
+    msg->status = 0;
+    msg->tag = 0;
+    msg->content_type = NULL;
+    msg->app_status = 0;
+    msg->app_code_len = 0;
+    msg->subject_len = 0;
+    return message;
+}
+
+/* Make a message; NULL when memory is exhausted. The sizes of the parts are checked (troupe__message_check). */
 struct message *troupe__message_new(struct pool *pool, const struct message_parts *parts);
 
 /* Make a message without type and content, with room for body_bytes (not zeroed). */

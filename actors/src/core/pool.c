@@ -5,30 +5,10 @@
 
 #include "base/mem.h"
 
-static const uint16_t class_bytes[POOL_CLASSES] = {64, 128, 192, 256, 384, 512, 1024, 2048, 4096};
+const uint16_t troupe__pool_bytes[POOL_CLASSES] = {64, 128, 192, 256, 384, 512, 1024, 2048, 4096};
 
 /* The class of each size up to 512 in steps of 64: one load instead of a search. */
-static const uint8_t small_class[9] = {0, 0, 1, 2, 3, 4, 4, 5, 5};
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define POOL_PASS_THROUGH 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define POOL_PASS_THROUGH 1
-#endif
-#endif
-#ifndef POOL_PASS_THROUGH
-#define POOL_PASS_THROUGH 0
-#endif
-
-uint8_t troupe__pool_class(size_t size)
-{
-    if (size <= 512)
-        return small_class[(size + 63) / 64];
-    return size <= 1024 ? 6 : size <= 2048 ? 7 : size <= 4096 ? 8 : POOL_LARGE;
-}
-
-size_t troupe__pool_class_bytes(uint8_t pool_class) { return class_bytes[pool_class]; }
+const uint8_t troupe__pool_small_class[9] = {0, 0, 1, 2, 3, 4, 4, 5, 5};
 
 /* The next whole batch of the depot, or one cut from a new slab. */
 static struct pool_block *refill(struct pool_depot *depot, uint8_t pool_class)
@@ -41,7 +21,7 @@ static struct pool_block *refill(struct pool_depot *depot, uint8_t pool_class)
     if (batch)
         return batch;
 
-    size_t size = class_bytes[pool_class], whole = size * POOL_BATCH;
+    size_t size = troupe__pool_bytes[pool_class], whole = size * POOL_BATCH;
     size_t slab_bytes = whole > POOL_SLAB_BYTES ? whole : POOL_SLAB_BYTES / whole * whole;
     struct pool_slab *slab = troupe__port_alloc(slab_bytes + 64);
     if (!slab)
@@ -82,7 +62,7 @@ static void spill(struct pool_depot *depot, uint8_t pool_class, struct pool_bloc
     troupe__lock_release(&depot->lock);
 }
 
-static void *take_slow(struct pool *pool, uint8_t pool_class)
+void *troupe__pool_take_slowly(struct pool *pool, uint8_t pool_class)
 {
     struct pool_list *list = &pool->lists[pool_class];
     struct pool_block *batch = list->spare;
@@ -94,45 +74,14 @@ static void *take_slow(struct pool *pool, uint8_t pool_class)
     return batch;
 }
 
-void *troupe__pool_take(struct pool *pool, uint8_t pool_class)
+void troupe__pool_make_room(struct pool *pool, uint8_t pool_class)
 {
-    struct pool_block *block;
-    if (POOL_PASS_THROUGH) {
-        block = troupe__port_alloc(class_bytes[pool_class]);
-    } else {
-        struct pool_list *list = &pool->lists[pool_class];
-        block = list->head;
-        if (block) {
-            list->head = block->next;
-            list->count--;
-        } else {
-            block = take_slow(pool, pool_class);
-        }
-    }
-    if (block)
-        counter_add(&pool->used_bytes, class_bytes[pool_class]);
-    return block;
-}
-
-void troupe__pool_give(struct pool *pool, uint8_t pool_class, void *memory)
-{
-    counter_add(&pool->used_bytes, 0 - (uint64_t)class_bytes[pool_class]);
-    if (POOL_PASS_THROUGH) {
-        troupe__port_free(memory, class_bytes[pool_class]);
-        return;
-    }
     struct pool_list *list = &pool->lists[pool_class];
-    struct pool_block *block = memory;
-    if (list->count == POOL_BATCH) {
-        if (list->spare)
-            spill(pool->depot, pool_class, list->spare);
-        list->spare = list->head;
-        list->head = NULL;
-        list->count = 0;
-    }
-    block->next = list->head;
-    list->head = block;
-    list->count++;
+    if (list->spare)
+        spill(pool->depot, pool_class, list->spare);
+    list->spare = list->head;
+    list->head = NULL;
+    list->count = 0;
 }
 
 void *troupe__pool_alloc(struct pool *pool, size_t size)

@@ -20,6 +20,17 @@
 #define POOL_BATCH 32
 #define POOL_SLAB_BYTES (64u << 10)
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define POOL_PASS_THROUGH 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define POOL_PASS_THROUGH 1
+#endif
+#endif
+#ifndef POOL_PASS_THROUGH
+#define POOL_PASS_THROUGH 0
+#endif
+
 struct pool_block {
     struct pool_block *next;
     struct pool_block *next_batch; /* in the depot: the next batch */
@@ -48,15 +59,54 @@ struct pool {
     _Atomic uint64_t used_bytes; /* taken less freed here, modulo 2^64: only the sum over all workers means something */
 };
 
-/* The class for a size, POOL_LARGE when none is large enough. */
-uint8_t troupe__pool_class(size_t size);
+extern const uint16_t troupe__pool_bytes[POOL_CLASSES];
+extern const uint8_t troupe__pool_small_class[9];
 
-/* The bytes a class gives. */
-size_t troupe__pool_class_bytes(uint8_t pool_class);
+/* The class for a size, POOL_LARGE when none is large enough. */
+static inline uint8_t troupe__pool_class(size_t size)
+{
+    if (size <= 512)
+        return troupe__pool_small_class[(size + 63) / 64];
+    return size <= 1024 ? 6 : size <= 2048 ? 7 : size <= 4096 ? 8 : POOL_LARGE;
+}
+
+/* The rare half of the two below: an empty list, a full one. */
+void *troupe__pool_take_slowly(struct pool *pool, uint8_t pool_class);
+void troupe__pool_make_room(struct pool *pool, uint8_t pool_class);
 
 /* Take a block of a class below POOL_LARGE, not zeroed; NULL when memory is exhausted. */
-void *troupe__pool_take(struct pool *pool, uint8_t pool_class);
-void troupe__pool_give(struct pool *pool, uint8_t pool_class, void *block);
+static inline void *troupe__pool_take(struct pool *pool, uint8_t pool_class)
+{
+    struct pool_list *list = &pool->lists[pool_class];
+    struct pool_block *block;
+    if (POOL_PASS_THROUGH) {
+        block = troupe__port_alloc(troupe__pool_bytes[pool_class]);
+    } else if ((block = list->head)) {
+        list->head = block->next;
+        list->count--;
+    } else {
+        block = troupe__pool_take_slowly(pool, pool_class);
+    }
+    if (block)
+        counter_add(&pool->used_bytes, troupe__pool_bytes[pool_class]);
+    return block;
+}
+
+static inline void troupe__pool_give(struct pool *pool, uint8_t pool_class, void *memory)
+{
+    struct pool_list *list = &pool->lists[pool_class];
+    struct pool_block *block = memory;
+    counter_add(&pool->used_bytes, 0 - (uint64_t)troupe__pool_bytes[pool_class]);
+    if (POOL_PASS_THROUGH) {
+        troupe__port_free(memory, troupe__pool_bytes[pool_class]);
+        return;
+    }
+    if (list->count == POOL_BATCH)
+        troupe__pool_make_room(pool, pool_class);
+    block->next = list->head;
+    list->head = block;
+    list->count++;
+}
 
 /* Take and give blocks of any size by their size. */
 void *troupe__pool_alloc(struct pool *pool, size_t size);

@@ -186,8 +186,8 @@ static uint64_t deadline_after(const troupe_worker *worker, uint32_t timeout_ms)
 void troupe_request_call(troupe_worker *worker, troupe_request *request, troupe_request_fn done, troupe_ref to,
                          troupe_view type, troupe_body body, troupe_view subject, uint32_t timeout_ms)
 {
-    int rc = troupe__message_check(type, &body);
-    if (rc == 0 && (timeout_ms > TROUPE_CALL_TIMEOUT_MS_MAX || subject.len > 255))
+    int rc = 0;
+    if (timeout_ms > TROUPE_CALL_TIMEOUT_MS_MAX || subject.len > TROUPE_SUBJECT_BYTES_MAX)
         rc = TROUPE_E_INVALID;
     if (rc == 0 && atomic_load_relaxed(&worker->system->overloaded))
         rc = TROUPE_E_OVERLOADED;
@@ -197,24 +197,15 @@ void troupe_request_call(troupe_worker *worker, troupe_request *request, troupe_
         return;
     }
     uint64_t call_id = call_id_of(open), deadline_ns = deadline_after(worker, timeout_ms);
-    struct message_parts parts = {.what = MESSAGE_USER,
-                                  .kind = TROUPE_MSG_CALL,
-                                  .type = type,
-                                  .body = body,
-                                  .subject = subject,
-                                  .from = {.home = worker->system->home}};
-    struct message *message = troupe__message_new(&worker->pool, &parts);
-    if (!message) {
-        close_request(worker, open);
-        refuse(request, done, TROUPE_E_NO_MEMORY, to);
-        return;
-    }
-    message->reply_to = REPLY_REQUEST;
-    message->reply_worker = (uint8_t)worker->index;
-    message->call_id = call_id;
-    message->deadline_ns = deadline_ns;
+    struct outgoing out = {.kind = TROUPE_MSG_CALL,
+                           .type = type,
+                           .body = &body,
+                           .subject = subject,
+                           .reply_to = REPLY_REQUEST,
+                           .call_id = call_id,
+                           .deadline_ns = deadline_ns};
     struct actor *claimed = NULL;
-    rc = troupe__send(worker, to, message, &claimed);
+    rc = troupe__send(worker, &to, &out, &claimed);
     if (rc) {
         close_request(worker, open);
         refuse(request, done, rc, to);

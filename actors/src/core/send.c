@@ -29,34 +29,44 @@ int troupe__find(const troupe_system *system, troupe_ref ref, struct actor **ret
     return 0;
 }
 
-/* The first 8 bytes of a type; its memory is in a message, which has at least so many behind it. */
-static uint64_t type_head(const char *type, size_t len)
+/* The first 8 letters of a type as a number, zeros behind. Read in one or two loads: a load of bytes that were just
+ * stored one by one would have to wait for all of them. */
+static inline uint64_t type_head(const char *type, size_t len)
 {
-    uint64_t head;
-    memcpy(&head, type, sizeof head);
+    uint64_t head = 0;
+    if (len >= 8) {
+        memcpy(&head, type, 8);
+        return head;
+    }
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    return len >= 8 ? head : head & ((UINT64_C(1) << (8 * len)) - 1);
+    if (len >= 4) { /* two halves, which overlap */
+        uint32_t low, high;
+        memcpy(&low, type, 4);
+        memcpy(&high, type + len - 4, 4);
+        return low | (uint64_t)high << (8 * (len - 4));
+    }
+    for (size_t i = 0; i < len; i++)
+        head |= (uint64_t)(unsigned char)type[i] << (8 * i);
 #else
-    return len >= 8 ? head : head & ~((~UINT64_C(0)) >> (8 * len));
+    memcpy(&head, type, len);
 #endif
+    return head;
 }
 
-bool troupe__kind_resolve(const struct kind *kind, troupe_msg *msg)
+uint32_t troupe__kind_find(const struct kind *kind, troupe_view type)
 {
     const troupe_behavior *behavior = kind->behavior;
-    uint64_t head = type_head(msg->type, msg->type_len);
+    uint64_t head = type_head(type.ptr, type.len);
     for (uint32_t i = 0; i < behavior->types_count; i++) {
-        if (kind->type_heads[i] == head && kind->type_lens[i] == msg->type_len &&
-            (msg->type_len <= 8 || memcmp(behavior->types[i].name + 8, msg->type + 8, msg->type_len - 8u) == 0)) {
-            msg->op = (uint16_t)i;
-            return true;
-        }
+        if (kind->type_heads[i] == head && kind->type_lens[i] == type.len &&
+            (type.len <= 8 || memcmp(behavior->types[i].name + 8, type.ptr + 8, type.len - 8) == 0))
+            return i;
     }
-    msg->op = TROUPE_OP_NONE;
-    return (behavior->flags & TROUPE_BEHAVIOR_ANY_TYPE) && troupe__is_word(troupe_msg_type(msg));
+    return TROUPE_OP_NONE;
 }
 
-void troupe__dead_letter(troupe_worker *worker, troupe_ref to, const struct message *message, int error)
+void troupe__dead_letter(troupe_worker *worker, const troupe_ref *to, const troupe_ref *from, troupe_view type,
+                         int error)
 {
     struct worker_stats *stats = &worker->stats;
     counter_add(&stats->dead_letters, 1);
@@ -67,57 +77,116 @@ void troupe__dead_letter(troupe_worker *worker, troupe_ref to, const struct mess
     else if (error == TROUPE_E_GONE || error == TROUPE_E_NOT_FOUND || error == TROUPE_E_STOPPED)
         counter_add(&stats->dead_gone, 1);
     const troupe_system_config *config = &worker->system->config;
-    if (config->dead_letter)
-        config->dead_letter(config->user, to, message->msg.from, message->msg.type, error);
+    if (config->dead_letter) {
+        char text[TROUPE_TYPE_BYTES_MAX + 1];
+        size_t len = type.len < TROUPE_TYPE_BYTES_MAX ? type.len : TROUPE_TYPE_BYTES_MAX;
+        memcpy(text, type.ptr, len);
+        text[len] = '\0';
+        config->dead_letter(config->user, *to, *from, text, error);
+    }
 }
 
-/* Count the bytes of a large body against the mailbox. False when they do not fit. */
-static bool reserve_bytes(struct actor *actor, uint32_t bytes)
+/* Push a message whose body counts in bytes too. */
+static int push_large(struct actor *actor, struct message *message)
 {
-    uint32_t before = atomic_add_relaxed(&actor->mailbox_bytes, bytes), bytes_max = atomic_load_relaxed(&actor->bytes_max);
-    if (before <= bytes_max && bytes <= bytes_max - before)
-        return true;
-    atomic_sub_relaxed(&actor->mailbox_bytes, bytes);
-    return false;
+    uint32_t bytes = message->msg.body_len, bytes_max = atomic_load_relaxed(&actor->bytes_max);
+    uint32_t before = atomic_add_relaxed(&actor->mailbox_bytes, bytes);
+    int rc;
+    if (before <= bytes_max && bytes <= bytes_max - before) {
+        rc = mailbox_push(actor, message);
+    } else {
+        bool closing = atomic_load_relaxed(&actor->word) & WORD_CLOSING;
+        bool drops_newest = atomic_load_relaxed(&actor->policy) == TROUPE_DROP_NEWEST;
+        rc = closing ? TROUPE_E_DRAINING : drops_newest ? TROUPE_E_SHED : TROUPE_E_FULL;
+    }
+    if (rc < 0)
+        atomic_sub_relaxed(&actor->mailbox_bytes, bytes);
+    return rc;
 }
 
 /* The sender was refused: ask for one event when there is room. Best effort of memory: without it the sender retries by
  * its own means. */
-static void ask_for_room(troupe_worker *worker, troupe_ref to, const struct message *message)
+static void ask_for_room(troupe_worker *worker, const troupe_ref *to, const struct actor *sender)
 {
-    troupe_ref from = message->msg.from;
-    struct actor *sender;
-    if (!troupe_ref_is_actor(from) || troupe__find(worker->system, from, &sender) ||
-        !(actor_kind(sender)->behavior->flags & TROUPE_BEHAVIOR_WRITABLE))
+    if (!sender || !(actor_kind(sender)->behavior->flags & TROUPE_BEHAVIOR_WRITABLE))
         return;
     struct message *request = troupe__message_new_bare(&worker->pool, SYSTEM_WANT_WRITABLE, 0);
     if (!request)
         return;
-    request->msg.from = from;
-    if (troupe__send_system(worker, to, request, SIGNAL_SYSTEM))
+    request->msg.from = actor_ref(worker->system, sender);
+    if (troupe__send_system(worker, *to, request, SIGNAL_SYSTEM))
         troupe__message_free(&worker->pool, request);
 }
 
-int troupe__send(troupe_worker *worker, troupe_ref to, struct message *message, struct actor **ret_claimed)
+static int refuse(troupe_worker *worker, const troupe_ref *to, const struct outgoing *out, int error)
+{
+    troupe_ref from = {.home = worker->system->home};
+    if (out->sender)
+        from = actor_ref(worker->system, out->sender);
+    if (error == TROUPE_E_FULL)
+        ask_for_room(worker, to, out->sender);
+    troupe__dead_letter(worker, to, &from, out->type, error);
+    return error;
+}
+
+/* The message of an ordinary send. */
+static inline struct message *new_message(troupe_worker *worker, const struct outgoing *out, const char *own_type)
+{
+    const troupe_body *body = out->body;
+    struct message *message;
+    if (own_type && !body->content_type && out->subject.len == 0) { /* the usual one: nothing but a body */
+        message = troupe__message_take(&worker->pool, MESSAGE_USER, body->len);
+        if (!message)
+            return NULL;
+        message->msg.kind = (uint8_t)out->kind;
+        message->msg.type = own_type;
+        message->msg.type_len = (uint8_t)out->type.len;
+        message->msg.body = message + 1;
+        message->msg.body_len = (uint32_t)body->len;
+        if (body->len)
+            memcpy(message + 1, body->ptr, body->len);
+    } else {
+        struct message_parts parts = {.what = MESSAGE_USER,
+                                      .kind = out->kind,
+                                      .type = out->type,
+                                      .body = *body,
+                                      .subject = out->subject,
+                                      .own_type = own_type};
+        message = troupe__message_new(&worker->pool, &parts);
+        if (!message)
+            return NULL;
+    }
+    message->msg.from.home.high = worker->system->home.high;
+    message->msg.from.home.low = worker->system->home.low;
+    message->msg.from.slot = out->sender ? out->sender->slot : 0;
+    message->msg.from.generation = out->sender ? actor_generation(out->sender) : 0;
+    message->droppable = true;
+    message->reply_to = (uint8_t)out->reply_to;
+    message->reply_worker = (uint8_t)worker->index;
+    message->call_id = out->call_id;
+    message->deadline_ns = out->deadline_ns;
+    return message;
+}
+
+int troupe__send(troupe_worker *worker, const troupe_ref *to, const struct outgoing *out, struct actor **ret_claimed)
 {
     struct actor *actor;
-    int rc = troupe__find(worker->system, to, &actor);
+    int rc = troupe__message_check(out->type, out->body);
     if (rc)
-        goto out;
-    if (!troupe__kind_resolve(actor_kind(actor), &message->msg)) {
-        rc = TROUPE_E_UNKNOWN_TYPE;
-        goto out;
-    }
-    message->target_generation = to.generation;
-    message->droppable = true;
-    uint32_t large = message->msg.body_len > TROUPE_SMALL_BODY_BYTES ? message->msg.body_len : 0;
-    if (large && !reserve_bytes(actor, large)) {
-        bool closing = atomic_load_relaxed(&actor->word) & WORD_CLOSING;
-        bool drops_newest = atomic_load_relaxed(&actor->policy) == TROUPE_DROP_NEWEST;
-        rc = closing ? TROUPE_E_DRAINING : drops_newest ? TROUPE_E_SHED : TROUPE_E_FULL;
-        goto out;
-    }
-    rc = mailbox_push(actor, message);
+        return rc;
+    if ((rc = troupe__find(worker->system, *to, &actor)))
+        return refuse(worker, to, out, rc);
+    const struct kind *kind = actor_kind(actor);
+    const troupe_behavior *behavior = kind->behavior;
+    uint32_t op = troupe__kind_find(kind, out->type);
+    if (op == TROUPE_OP_NONE && !((behavior->flags & TROUPE_BEHAVIOR_ANY_TYPE) && troupe__is_word(out->type)))
+        return refuse(worker, to, out, TROUPE_E_UNKNOWN_TYPE);
+    struct message *message = new_message(worker, out, op == TROUPE_OP_NONE ? NULL : behavior->types[op].name);
+    if (!message)
+        return TROUPE_E_NO_MEMORY;
+    message->msg.op = (uint16_t)op;
+    message->target_generation = to->generation;
+    rc = out->body->len > TROUPE_SMALL_BODY_BYTES ? push_large(actor, message) : mailbox_push(actor, message);
     if (rc == PUSH_QUEUED)
         return 0;
     if (rc == PUSH_CLAIMED) {
@@ -127,16 +196,10 @@ int troupe__send(troupe_worker *worker, troupe_ref to, struct message *message, 
             troupe__worker_schedule(worker, actor);
         return 0;
     }
-    if (large)
-        atomic_sub_relaxed(&actor->mailbox_bytes, large);
+    troupe__message_free(&worker->pool, message);
     if (rc == TROUPE_E_DRAINING && actor_state_now(actor) >= TROUPE_STATE_STOPPING)
         rc = TROUPE_E_GONE;
-out:
-    if (rc == TROUPE_E_FULL)
-        ask_for_room(worker, to, message);
-    troupe__dead_letter(worker, to, message, rc);
-    troupe__message_free(&worker->pool, message);
-    return rc;
+    return refuse(worker, to, out, rc);
 }
 
 void troupe__send_reserved(troupe_worker *worker, troupe_ref to, struct message *message)
@@ -175,39 +238,20 @@ int troupe__send_system(troupe_worker *worker, troupe_ref to, struct message *me
 
 /* ---- what behaviors and outsiders call ---- */
 
-int troupe_cast(troupe_ctx *ctx, troupe_ref to, const char *type, troupe_body body)
+int troupe_cast_by_address(troupe_ctx *ctx, const troupe_ref *to, const char *type, const troupe_body *body)
 {
-    troupe_worker *worker = ctx->worker;
-    troupe_view type_view = troupe_view_of(type);
     if (actor_is_killed(ctx->actor))
         return TROUPE_E_KILLED;
-    int rc = troupe__message_check(type_view, &body);
-    if (rc)
-        return rc;
-    struct message_parts parts = {.what = MESSAGE_USER,
-                                  .kind = TROUPE_MSG_CAST,
-                                  .type = type_view,
-                                  .body = body,
-                                  .from = actor_ref(worker->system, ctx->actor)};
-    struct message *message = troupe__message_new(&worker->pool, &parts);
-    return message ? troupe__send(worker, to, message, NULL) : TROUPE_E_NO_MEMORY;
+    struct outgoing out = {.kind = TROUPE_MSG_CAST, .type = troupe_view_of(type), .body = body, .sender = ctx->actor};
+    return troupe__send(ctx->worker, to, &out, NULL);
 }
 
 int troupe_worker_cast(troupe_worker *worker, troupe_ref to, troupe_view type, troupe_body body, troupe_view subject)
 {
-    int rc = troupe__message_check(type, &body);
-    if (rc)
-        return rc;
-    if (subject.len > 255)
+    if (subject.len > TROUPE_SUBJECT_BYTES_MAX)
         return TROUPE_E_INVALID;
     if (atomic_load_relaxed(&worker->system->overloaded))
         return TROUPE_E_OVERLOADED;
-    struct message_parts parts = {.what = MESSAGE_USER,
-                                  .kind = TROUPE_MSG_CAST,
-                                  .type = type,
-                                  .body = body,
-                                  .subject = subject,
-                                  .from = {.home = worker->system->home}};
-    struct message *message = troupe__message_new(&worker->pool, &parts);
-    return message ? troupe__send(worker, to, message, NULL) : TROUPE_E_NO_MEMORY;
+    struct outgoing out = {.kind = TROUPE_MSG_CAST, .type = type, .body = &body, .subject = subject};
+    return troupe__send(worker, &to, &out, NULL);
 }

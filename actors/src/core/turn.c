@@ -96,7 +96,7 @@ void troupe__turn_dispose(troupe_worker *worker, struct actor *actor, struct mes
     release_bytes(actor, message);
     switch (message->what) {
     case MESSAGE_USER:
-        troupe__dead_letter(worker, self, message, error);
+        troupe__dead_letter(worker, &self, &message->msg.from, troupe_msg_type(&message->msg), error);
         troupe__answer_with_error(worker, message, self, error, (troupe_view){"", 0});
         break;
     case MESSAGE_ARGS:
@@ -415,6 +415,7 @@ static bool run_signals(troupe_ctx *ctx)
 #define TURN_SLICE 16u      /* turns timed together */
 #define TURN_PRECISE 256u   /* turns timed alone after a long slice */
 #define TURN_SAMPLE_NS_MAX (4 * TROUPE_INLINE_TURN_NS_MAX)
+#define TURN_FIRST_CHECK 4u
 #define TURN_TIME_CHECK 16u /* messages of a turn between looks at the clock */
 
 /* Leave the actor's deadlines with a wheel, and tell waiting senders of room. */
@@ -438,16 +439,22 @@ static bool is_drained(const struct actor *actor)
     return !actor->extra || (actor->extra->waits.calls == 0 && actor->extra->waits.kept == 0);
 }
 
-/* A batch has had its share: as many messages as it may, or, where there is a clock, as much time. The slice may have
- * begun before the turn: then the turn ends a little early, after TURN_TIME_CHECK messages at least. */
-static bool is_used_up(const troupe_worker *worker, uint32_t handled)
+/* A batch has had its share: as many messages as it may, or, where there is a clock, as much time. The clock is looked at
+ * after the first few messages and then seldom; after each one of a kind whose messages are known to be slow. The slice
+ * may have begun before the turn: then the turn ends a little early. */
+static bool is_used_up(troupe_worker *worker, const struct kind *kind, uint32_t handled)
 {
     const troupe_system_config *config = &worker->system->config;
     if (handled >= TROUPE_TURN_MESSAGES_MAX)
         return true;
-    if (!config->clock_ns || handled % TURN_TIME_CHECK)
+    bool looks = handled == TURN_FIRST_CHECK || handled % TURN_TIME_CHECK == 0 ||
+                 atomic_load_relaxed(&kind->message_ns) > TROUPE_INLINE_TURN_NS_MAX;
+    if (!config->clock_ns || !looks)
         return false;
-    return config->clock_ns(config->user) - worker->slice_started_ns > TROUPE_TURN_LONG_NS;
+    if (config->clock_ns(config->user) - worker->slice_started_ns <= TROUPE_TURN_LONG_NS)
+        return false;
+    worker->precise_turns += worker->precise_turns == 0; /* it counts as a long one */
+    return true;
 }
 
 /* Run until nothing is left or the share is used up. Returns the number of messages handled. */
@@ -464,7 +471,7 @@ static uint32_t run(troupe_ctx *ctx)
             handled++;
             if (dispatch(ctx, message))
                 return handled;
-            if (!is_used_up(ctx->worker, handled))
+            if (!is_used_up(ctx->worker, actor_kind(actor), handled))
                 continue;
             mailbox_settle(actor);
             if (actor->extra)
@@ -498,8 +505,10 @@ static void note_turn(troupe_worker *worker, struct kind *kind, uint64_t turn_ns
     uint32_t sample = each_ns > TURN_SAMPLE_NS_MAX ? TURN_SAMPLE_NS_MAX : (uint32_t)each_ns;
     uint32_t smoothed = atomic_load_relaxed(&kind->message_ns);
     atomic_store_relaxed(&kind->message_ns, smoothed - smoothed / 4 + sample / 4);
-    if (turn_ns > TROUPE_TURN_LONG_NS)
+    if (turn_ns > TROUPE_TURN_LONG_NS) {
         counter_add(&worker->stats.turns_long, 1);
+        worker->had_long_turn = true;
+    }
 }
 
 static void time_turn(troupe_worker *worker, struct kind *kind, uint32_t messages)

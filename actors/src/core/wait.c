@@ -349,7 +349,7 @@ static int start_timer(troupe_ctx *ctx, uint64_t deadline_ns, uint64_t period_ns
     struct message *message = troupe__message_new(&worker->pool, &parts);
     if (!message)
         return TROUPE_E_NO_MEMORY;
-    (void)troupe__kind_resolve(actor_kind(actor), &message->msg); /* an actor's own timers need not be in its table */
+    message->msg.op = (uint16_t)troupe__kind_find(actor_kind(actor), type_view); /* it need not be in the table */
     uint64_t id = troupe__wait_add(&worker->pool, &extra->waits, WAIT_TIMER, deadline_ns);
     if (!id) {
         troupe__message_free(&worker->pool, message);

@@ -262,8 +262,7 @@ static void refresh_overload(troupe_worker *worker)
     troupe_system *system = worker->system;
     if (system->config.memory_max == 0)
         return;
-    uint64_t slots_bytes = (uint64_t)atomic_load_relaxed(&system->slots.end) * sizeof(struct actor);
-    bool over = troupe__system_memory(system) + slots_bytes > system->config.memory_max / 5 * 4;
+    bool over = troupe__system_memory(system) > system->config.memory_max / 5 * 4;
     if (over != atomic_load_relaxed(&system->overloaded))
         atomic_store_relaxed(&system->overloaded, over);
 }
@@ -285,7 +284,8 @@ uint64_t troupe_worker_poll(troupe_worker *worker, uint64_t now_ns, uint32_t tur
     fire_timers(worker);
     uint64_t shutdown_ns = troupe__shutdown_step(worker);
     refresh_overload(worker);
-    for (uint32_t i = 0; i < turns; i++) {
+    worker->had_long_turn = false;
+    for (uint32_t i = 0; i < turns && !worker->had_long_turn; i++) { /* after a long one the driver's turn has come */
         struct actor *actor = next_actor(worker);
         if (!actor)
             break;

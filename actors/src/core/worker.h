@@ -69,6 +69,7 @@ struct troupe_worker {
     uint32_t until_inject;
     uint64_t woke_ns;            /* when this worker last woke another one */
     bool in_turn;
+    bool had_long_turn;          /* in this poll */
     uint64_t clock_at_now_ns;    /* the turns' clock when now_ns was told */
     uint64_t slice_started_ns;   /* for measuring turns */
     uint32_t slice_turns, precise_turns;
@@ -175,7 +176,8 @@ void troupe__worker_disarm(troupe_worker *worker, struct actor *actor);
 /* Give an answer to the worker whose request it is. Consumes the message. Thread: any worker's owner. */
 void troupe__worker_post(troupe_worker *from, uint32_t to, struct message *answer);
 
-void troupe__dead_letter(troupe_worker *worker, troupe_ref to, const struct message *message, int error);
+void troupe__dead_letter(troupe_worker *worker, const troupe_ref *to, const troupe_ref *from, troupe_view type,
+                         int error);
 
 /* ---- send.c ---- */
 
@@ -183,12 +185,25 @@ void troupe__dead_letter(troupe_worker *worker, troupe_ref to, const struct mess
  * carries the generation is accepted. */
 int troupe__find(const troupe_system *system, troupe_ref ref, struct actor **ret_actor);
 
-/* Fill in op from the type. False when the behavior does not take it. */
-bool troupe__kind_resolve(const struct kind *kind, troupe_msg *msg);
+/* The index of a type in the behavior's table, or TROUPE_OP_NONE. */
+uint32_t troupe__kind_find(const struct kind *kind, troupe_view type);
 
-/* Send an ordinary message. On success the mailbox owns it; *ret_claimed (may be NULL) is the actor when the caller
- * must run or schedule it: with NULL it is scheduled here. On failure the message is freed and counted dead. */
-int troupe__send(troupe_worker *worker, troupe_ref to, struct message *message, struct actor **ret_claimed);
+/* An ordinary message to be sent. All is borrowed. */
+struct outgoing {
+    enum troupe_msg_kind kind;
+    troupe_view type;
+    const troupe_body *body;
+    troupe_view subject;
+    const struct actor *sender;  /* NULL: an outsider */
+    enum reply_to reply_to;      /* with REPLY_REQUEST this worker's */
+    uint64_t call_id;
+    uint64_t deadline_ns;
+};
+
+/* Send an ordinary message. The receiver is looked up before the message is made, so that its type need not be copied.
+ * *ret_claimed is the actor when the caller must run or schedule it; without ret_claimed it is scheduled here. A refusal
+ * is counted as a dead letter. Fails: what troupe_cast says. */
+int troupe__send(troupe_worker *worker, const troupe_ref *to, const struct outgoing *out, struct actor **ret_claimed);
 
 /* Send what needs no room (replies, downs, ...) into the mailbox of an actor of this node. Consumes the message. */
 void troupe__send_reserved(troupe_worker *worker, troupe_ref to, struct message *message);
