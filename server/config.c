@@ -289,7 +289,7 @@ void config_parse(struct config *config, int argc, char **argv)
         .options = options, .parser = parse_option,
         .doc = "Serve actors by HTTP.\v"
                "Each flag with a value can also be set in the environment, as TROUPE_LISTEN_API for --listen-api. "
-               "SIGTERM drains the node, SIGINT ends it at once but cleanly. See trouped(8).",
+               "SIGTERM drains the node, SIGINT ends it at once but cleanly. See trouped(1).",
     };
     argp_err_exit_status = CONFIG_EXIT_USAGE;
     argp_program_version_hook = print_version;

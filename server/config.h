@@ -13,7 +13,7 @@
 
 #include "base/log.h"
 
-/* Exit codes; they are documented in trouped(8). */
+/* Exit codes; they are documented in trouped(1). */
 enum config_exit {
     CONFIG_EXIT_OK = 0,
     CONFIG_EXIT_FAILED = 1,

@@ -7,8 +7,9 @@
  *   stopping   the socket is closed, requests under way get GRACE_MS, loops end; then control_run returns
  *   a second signal at any time ends the process at once
  *
- * The watchdog looks twice a second, or oftener when --stuck-turn-max is short, at the turn each worker is in. The same turn for STUCK_MS turns readyz red and names
- * the actor in the log; for --stuck-turn-max it ends the process, because a native turn cannot be stopped. */
+ * The watchdog looks twice a second, or oftener when --stuck-turn-max is short, at the turn each worker is in. The same
+ * turn for STUCK_MS turns readyz red and names the actor in the log; for --stuck-turn-max it ends the process, because a
+ * native turn cannot be stopped. */
 #include "io/control.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@
 
 enum {
     STUCK_MS = 10000, INTERRUPT_MS = 1000, GRACE_MS = 1000, LATE_MS = 2000,
-    WATCH_MS = 500, WATCH_MS_MIN = 20, END_TICK_MS = 10
+    WATCH_MS = 500, END_TICK_MS = 10
 };
 
 struct watched {
@@ -244,7 +245,7 @@ void control_block_signals(void)
 static void start_watchers(struct ev_loop *ev, struct control *control)
 {
     uint64_t quarter_ms = control->config->stuck_turn_max_ms / 4;
-    double watch_s = (double)(quarter_ms > WATCH_MS ? WATCH_MS : quarter_ms < WATCH_MS_MIN ? WATCH_MS_MIN : quarter_ms) / 1e3;
+    double watch_s = (double)(quarter_ms < WATCH_MS ? quarter_ms : WATCH_MS) / 1e3;
     ev_io_init(&control->accept_io, on_accept, control->config->listen_fd, EV_READ);
     ev_io_init(&control->heads_io, on_heads, head_fd(control->heads), EV_READ);
     ev_io_init(&control->signal_io, on_signal, control->signal_fd, EV_READ);

@@ -400,8 +400,14 @@ int troupe_link(troupe_ctx *ctx, troupe_ref ref)
     struct extra *extra = troupe__extra(&worker->pool, ctx->actor);
     if (!extra)
         return TROUPE_E_NO_MEMORY;
-    if (find_bond(&extra->bonds, BOND_LINK, ref, 0))
-        return 0;
+    if (find_bond(&extra->bonds, BOND_LINK, ref, 0)) {
+        /* Linked already, as far as one knows here: the other half may have gone by an unlink that crossed this one's
+         * own link. Asking again heals that, and is dropped otherwise. */
+        struct message *again = new_request(worker, SYSTEM_LINK, troupe_self(ctx), 0);
+        if (again)
+            request_or_refuse(worker, ref, again);
+        return again ? 0 : TROUPE_E_NO_MEMORY;
+    }
     if (extra->bonds.counts[BOND_LINK] >= TROUPE_BONDS_PER_ACTOR_MAX)
         return TROUPE_E_LIMIT;
     struct message *request = new_request(worker, SYSTEM_LINK, troupe_self(ctx), 0);

@@ -521,23 +521,43 @@ void troupe__root_on_spawn(troupe_ctx *ctx, struct message *request)
     troupe__message_free(&worker->pool, request);
 }
 
+static troupe_ref get_root(troupe_system *system)
+{
+    troupe__lock_acquire(&system->root_lock);
+    troupe_ref root = system->root;
+    troupe__lock_release(&system->root_lock);
+    return root;
+}
+
+/* Make this one the supervisor unless another worker was quicker. Returns who it is. */
+static troupe_ref set_root(troupe_system *system, troupe_ref candidate)
+{
+    struct actor *present;
+    troupe__lock_acquire(&system->root_lock);
+    if (troupe__find(system, system->root, &present))
+        system->root = candidate;
+    troupe_ref root = system->root;
+    troupe__lock_release(&system->root_lock);
+    return root;
+}
+
 /* The supervisor's id; it is started when it is first needed, by whichever worker needs it. */
 static int find_root(troupe_worker *worker, troupe_ref *ret_root)
 {
+    static const char words[] = "another worker was quicker";
     troupe_system *system = worker->system;
-    int rc = 0;
-    troupe__lock_acquire(&system->root_lock);
-    struct actor *root;
-    if (troupe__find(system, system->root, &root)) {
-        troupe_spawn_opts opts = {.behavior = troupe__root_behavior.name};
-        struct message *args = troupe__spawn_args(worker, &opts, (troupe_ref){.home = system->home});
-        rc = args ? troupe__spawn_kind(worker, &system->root_kind, &opts, &(struct spawn_origin){NULL, args}, &system->root)
-                  : TROUPE_E_NO_MEMORY;
-        if (rc && args)
-            troupe__message_free(&worker->pool, args);
-    }
-    *ret_root = system->root;
-    troupe__lock_release(&system->root_lock);
+    struct actor *present;
+    *ret_root = get_root(system);
+    if (troupe__find(system, *ret_root, &present) == 0)
+        return 0;
+    troupe_spawn_opts opts = {.behavior = troupe__root_behavior.name};
+    troupe_ref candidate;
+    int rc = troupe__spawn_kind(worker, &system->root_kind, &opts, &(struct spawn_origin){NULL, NULL}, &candidate);
+    if (rc)
+        return rc;
+    *ret_root = set_root(system, candidate);
+    if (!troupe_ref_equal(*ret_root, candidate))
+        rc = troupe__stop_send(worker, candidate, TROUPE_STOP, (troupe_view){words, sizeof words - 1}, STOP_BY_PARENT);
     return rc;
 }
 

@@ -457,6 +457,14 @@ static bool is_used_up(troupe_worker *worker, const struct kind *kind, uint32_t 
     return true;
 }
 
+static void go_to_the_back(troupe_ctx *ctx)
+{
+    mailbox_settle(ctx->actor);
+    if (ctx->actor->extra)
+        leave_extra(ctx);
+    troupe__worker_schedule(ctx->worker, ctx->actor);
+}
+
 /* Run until nothing is left or the share is used up. Returns the number of messages handled. */
 static uint32_t run(troupe_ctx *ctx)
 {
@@ -464,6 +472,8 @@ static uint32_t run(troupe_ctx *ctx)
     for (uint32_t handled = 0;;) {
         if ((uint32_t)atomic_load_relaxed(&actor->identity) && run_signals(ctx))
             return handled;
+        if (actor->system_head)
+            handled += TROUPE_TURN_SYSTEM_MAX; /* a full share of system messages, and more wait */
         if (actor_is_killed(actor))
             continue; /* meanwhile: a kill comes before the next message */
         struct message *message = next_message(ctx);
@@ -471,12 +481,11 @@ static uint32_t run(troupe_ctx *ctx)
             handled++;
             if (dispatch(ctx, message))
                 return handled;
+        }
+        if (message || actor->system_head) {
             if (!is_used_up(ctx->worker, actor_kind(actor), handled))
                 continue;
-            mailbox_settle(actor);
-            if (actor->extra)
-                leave_extra(ctx);
-            troupe__worker_schedule(ctx->worker, actor);
+            go_to_the_back(ctx);
             return handled;
         }
         if (is_drained(actor)) {
