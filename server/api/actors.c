@@ -149,7 +149,8 @@ void actors_stop(struct api_request *req)
     const troupe_view *mode = api_query(req, "mode");
     const troupe_view *reason = api_query(req, "reason");
     req->flags = TROUPE_STOP;
-    while (mode != NULL && req->flags <= TROUPE_KILL && !troupe_view_equal(*mode, troupe_view_of(stop_words[req->flags])))
+    while (mode != NULL && req->flags <= TROUPE_KILL &&
+           !troupe_view_equal(*mode, troupe_view_of(stop_words[req->flags])))
         req->flags++;
     if (req->flags > TROUPE_KILL) {
         api_refuse(req, TROUPE_E_INVALID, "mode", "mode must be one of stop, drain, kill");

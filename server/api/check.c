@@ -38,9 +38,9 @@ static int fail_json(struct check *check)
     const troupe_json_reader *r = &check->reader;
     if (r->error == TROUPE_E_INVALID)
         return fail(check, TROUPE_E_SCHEMA, "", "the body must be a JSON object");
-    int error = r->error == TROUPE_E_LIMIT ? TROUPE_E_LIMIT : TROUPE_E_MALFORMED;
-    return fail(check, TROUPE_E_MALFORMED, "", error == TROUPE_E_LIMIT ? "the JSON is nested deeper than 64: %s at byte %zu"
-                                               : "the body is not JSON: %s at byte %zu",
+    return fail(check, TROUPE_E_MALFORMED, "",
+                r->error == TROUPE_E_LIMIT ? "the JSON is nested deeper than 64: %s at byte %zu"
+                                           : "the body is not JSON: %s at byte %zu",
                 r->reason != NULL ? r->reason : "it ends early", r->error_offset);
 }
 
@@ -95,9 +95,13 @@ static int read_members(struct check *check, const struct check_field *fields);
 static int read_object(struct check *check, const struct check_field *field)
 {
     char prefix[CHECK_FIELD_BYTES / 2];
-    if (troupe_json_peek(&check->reader) != TROUPE_JSON_OBJECT)
-        return is_about_json(check) ? fail_json(check)
-                                    : fail(check, TROUPE_E_SCHEMA, field->name, "%s must be an object", field->name);
+    enum troupe_json_type type = troupe_json_peek(&check->reader);
+    if (type == TROUPE_JSON_NONE) {
+        troupe_json_skip(&check->reader); /* finds what is wrong */
+        return fail_json(check);
+    }
+    if (type != TROUPE_JSON_OBJECT)
+        return fail(check, TROUPE_E_SCHEMA, field->name, "%s must be an object", field->name);
     snprintf(prefix, sizeof prefix, "%s.", field->name);
     check->prefix = prefix;
     int error = read_members(check, field->fields);

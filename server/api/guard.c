@@ -107,7 +107,8 @@ void guard_field(struct guard *guard, troupe_view name, troupe_view value)
 {
     if (guard->reason != HEAD_FINE)
         return;
-    if (++guard->fields > HEAD_FIELDS_MAX) {
+    guard->bytes += name.len + value.len + 4; /* colon, blank, CR, LF */
+    if (++guard->fields > HEAD_FIELDS_MAX || guard->bytes > HEAD_BYTES_MAX) {
         guard->reason = HEAD_TOO_LARGE;
         return;
     }

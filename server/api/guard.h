@@ -19,6 +19,7 @@
 struct guard {
     enum head_reason reason;     /* the first thing that is wrong */
     unsigned fields;
+    size_t bytes;                /* of the fields */
     uint64_t length;             /* of Content-Length */
     bool has_length, has_coding, has_origin, expects_continue, accepts_gzip, is_preflight;
     troupe_view host, origin, if_none_match;

@@ -6,8 +6,8 @@
 #include "api/reply.h"
 #include "api/resolve.h"
 
-/* The core walks names by the bucket, and calls for all names of one. So that a page keeps its limit, the walk here goes
- * bucket by bucket, and a cursor is the core's with, in its top bits, how many names of the bucket were given already. */
+/* The core walks names by the bucket, and calls for all names of one. So that a page keeps its limit, the walk here
+ * goes bucket by bucket, and a cursor is the core's with, in its top bits, how many names of the bucket were given. */
 enum { SKIP_SHIFT = 48 };
 
 struct list {

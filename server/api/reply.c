@@ -137,7 +137,7 @@ static const char *remedy(int error)
     switch (error) {
     case TROUPE_E_NOT_FOUND:    return "no actor was ever issued this reference; GET /v1/actors lists those that live";
     case TROUPE_E_GONE:         return "the actor has ended, and references are not used again; spawn another one";
-    case TROUPE_E_FULL:         return "the actor does not keep up; send again later, or spawn it with a larger mailbox";
+    case TROUPE_E_FULL:         return "the actor does not keep up; send again later, or give it a larger mailbox";
     case TROUPE_E_NAME_TAKEN:   return "another actor has the name; use it, take another name, or spawn with "
                                        "\"if_exists\":\"return\"";
     case TROUPE_E_UNKNOWN_TYPE: return "the actor's behavior does not take this message type; GET /v1/behaviors lists "

@@ -8,8 +8,8 @@
  *   a second signal at any time ends the process at once
  *
  * The watchdog looks twice a second, or oftener when --stuck-turn-max is short, at the turn each worker is in. The same
- * turn for STUCK_MS turns readyz red and names the actor in the log; for --stuck-turn-max it ends the process, because a
- * native turn cannot be stopped. */
+ * turn for STUCK_MS turns readyz red and names the actor in the log; for --stuck-turn-max it ends the process, because
+ * a native turn cannot be stopped. */
 #include "io/control.h"
 
 #include <errno.h>

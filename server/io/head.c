@@ -297,8 +297,8 @@ static void take(struct head_stage *stage, int fd, uint64_t now_ms)
     count_waiting(stage);
     if (is_full) {
         traffic_add(&stage->config.traffic->connections_refused, 1);
-        refuse(stage, head, TROUPE_E_CONNECTIONS, "close connections that are not used, or start the node with a larger "
-                                                  "--connections-max", now_ms);
+        refuse(stage, head, TROUPE_E_CONNECTIONS,
+               "close connections that are not used, or start the node with a larger --connections-max", now_ms);
         return;
     }
     look(stage, head, false, now_ms);
@@ -316,8 +316,9 @@ static void turn_away(struct head_stage *stage, uint64_t now_ms)
     stage->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     traffic_add(&stage->config.traffic->connections_refused, 1);
     if (log_gate_open(&stage->gate, now_ms))
-        log_printf(TROUPE_LOG_WARN, "no descriptor is left for a new connection; raise the limit of open files or lower "
-                                    "--connections-max");
+        log_printf(TROUPE_LOG_WARN,
+                   "no descriptor is left for a new connection; raise the limit of open files or lower "
+                   "--connections-max");
 }
 
 bool head_on_accept(struct head_stage *stage, uint64_t now_ms)

@@ -3,29 +3,29 @@
  * The happy path of a request, all on the worker's thread:
  *   MHD reads the request line    on_target()     the raw target is copied: MHD would decode it before it is split
  *   MHD has the head              begin()         one pass over the fields: guard, Host, Origin; the route is found
- *   MHD has body bytes            take_body()     into the connection's buffer, within the limits
+ *   MHD has body bytes            conn_take_body(): into the connection's buffer, within the limits
  *   MHD has the whole request     run()           the handler; an answer at once is queued at once
  *   the answer is later           suspend         send_response() builds the response when it comes and resumes
  *   the answer is sent            on_completed()
  *
  * The failure modes:
  *   hostile head                  a problem and Connection: close, from the handler's first call
- *   refused before its body       the answer waits until the body was read and dropped, up to DISCARD_BYTES_MAX, so
+ *   refused before its body       the answer waits until the body was read and dropped (CONN_DISCARD_BYTES_MAX), so
  *                                 that the client can read it; a client that expects 100-continue has it at once
  *   client leaves while waiting   MHD does not notice while a connection is suspended; on_gone() does: a request that
  *                                 waits longer than a tick is watched for EPOLLRDHUP in an epoll of our own
- *   dripping head, body, reader   MHD's timeout measures silence only. Each state has a deadline, looked at by
- *                                 http_tick, which goes round all connections in SWEEP_TICKS ticks; an idle connection
- *                                 is judged by the bytes that TCP has received without a request coming of them
+ *   dripping head, body, reader   MHD's timeout measures silence only. Each state has a deadline, which conn_tick
+ *                                 enforces, going round all connections; an idle one is judged by the bytes that TCP
+ *                                 has received without a request coming of them
  *
  * MHD facts this rests on (0.9.75): a response that is queued in the first call closes the connection; the daemon must
  * not block in epoll_wait itself (it stalls at 128 ready connections), so it is run on readiness with timeout 0. */
 #include "io/http_mhd.h"
 
 #include <errno.h>
-#include <linux/tcp.h> /* its struct tcp_info has tcpi_bytes_received */
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,136 +37,31 @@
 #include "api/reply.h"
 #include "api/router.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "io/conn.h"
 #include "io/peer.h"
 
 enum {
-    TARGET_INLINE_BYTES = 256,
-    BODY_INLINE_BYTES = 1024,
-    HOST_BYTES_MAX = 80,            /* of a Host that is remembered as allowed */
     POOL_BYTES = 32 << 10,          /* MHD's memory per connection: a head of 16 KiB and its fields fit */
-    DISCARD_BYTES_MAX = 32 << 20,   /* of a body whose request is refused already */
-    BODY_BASE_MS = 30000,           /* a body may take this long and 1 ms per BYTES_PER_MS */
+    BODY_BASE_MS = 30000,           /* a body may take this long and 1 ms per CONN_BYTES_PER_MS */
     SEND_BASE_MS = 60000,
-    BYTES_PER_MS = 32,
-    SWEEP_TICKS = 20,               /* every connection is looked at once in this many ticks */
     GONE_EVENTS_MAX = 64,
     POLL_TURNS = 4                  /* the run queue's share after each TROUPE_INLINE_PER_PASS_MAX requests */
 };
 
-enum state { IDLE, HEAD, BODY, WAITING, SENDING };
-
-struct conn {
-    struct api_request req;         /* first: a request is its connection */
-    struct http *http;
-    struct MHD_Connection *mhd;
-    struct MHD_Response *response;  /* built, not queued yet */
-    unsigned status;
-    enum state state;
-    bool begun;                     /* the head was looked at */
-    bool refused;                   /* answered before the body was read */
-    bool suspended, watched, gone, failed;
-    bool suspicious;                /* idle, yet bytes came: since suspicious_ms */
-    uint64_t deadline_ms;           /* of the state; 0: none */
-    uint64_t suspicious_ms, received, requests, requests_seen;
-    uint64_t discarded;
-    struct conn *next, *prev;       /* all connections, in the order of the sweep */
-    struct conn *fresh_next, *fresh_prev; /* suspended and not watched yet, oldest first */
-    bool is_fresh;
-    uint64_t suspended_ms;
-    int fd;
-    char *body;                     /* body_inline or from malloc */
-    size_t body_len, body_cap;
-    char *target;                   /* target_inline or from malloc */
-    size_t host_len;
-    char host[HOST_BYTES_MAX];      /* the last Host that was allowed */
-    char target_inline[TARGET_INLINE_BYTES];
-    char body_inline[BODY_INLINE_BYTES];
-};
-
-struct http {
-    struct http_config config;
-    struct MHD_Daemon *daemon;
-    int fd, gone_fd;
-    uint64_t now_ms;
-    unsigned connections, requests, in_pass;
-    bool again, is_retiring;
-    struct conn all;                /* ring: next is the one to sweep first */
-    struct conn fresh;              /* ring */
-    struct log_gate gate;
-};
-
-/* ---- rings ---- */
-
-static void ring_add(struct http *http, struct conn *conn)
-{
-    conn->prev = http->all.prev;
-    conn->next = &http->all;
-    http->all.prev->next = conn;
-    http->all.prev = conn;
-}
-
-static void ring_remove(struct conn *conn)
-{
-    conn->prev->next = conn->next;
-    conn->next->prev = conn->prev;
-}
-
-static void fresh_add(struct http *http, struct conn *conn)
-{
-    conn->fresh_prev = http->fresh.fresh_prev;
-    conn->fresh_next = &http->fresh;
-    http->fresh.fresh_prev->fresh_next = conn;
-    http->fresh.fresh_prev = conn;
-    conn->is_fresh = true;
-}
-
-static void fresh_remove(struct conn *conn)
-{
-    if (!conn->is_fresh)
-        return;
-    conn->fresh_prev->fresh_next = conn->fresh_next;
-    conn->fresh_next->fresh_prev = conn->fresh_prev;
-    conn->is_fresh = false;
-}
-
-/* ---- states ---- */
-
-static void enter(struct conn *conn, enum state state, uint64_t allowance_ms)
-{
-    struct http *http = conn->http;
-    if (conn->state == IDLE && state != IDLE)
-        http->requests++;
-    if (conn->state != IDLE && state == IDLE)
-        http->requests--;
-    if (conn->state != WAITING && state == WAITING)
-        traffic_add(&http->config.traffic->waiting, 1);
-    if (conn->state == WAITING && state != WAITING)
-        traffic_add(&http->config.traffic->waiting, (uint64_t)-1);
-    conn->state = state;
-    conn->deadline_ms = allowance_ms != 0 ? http->now_ms + allowance_ms : 0;
-}
-
-static void unwatch(struct conn *conn)
-{
-    fresh_remove(conn);
-    if (conn->watched)
-        (void)epoll_ctl(conn->http->gone_fd, EPOLL_CTL_DEL, conn->fd, NULL);
-    conn->watched = false;
-}
+/* ---- waiting ---- */
 
 static void suspend(struct conn *conn)
 {
     MHD_suspend_connection(conn->mhd);
     conn->suspended = true;
     conn->suspended_ms = conn->http->now_ms;
-    enter(conn, WAITING, 0);
-    fresh_add(conn->http, conn);
+    conn_enter(conn, CONN_WAITING, 0);
+    conn_watch(conn);
 }
 
 static void resume(struct conn *conn)
 {
-    unwatch(conn);
+    conn_unwatch(conn);
     conn->suspended = false;
     conn->http->again = true;
     MHD_resume_connection(conn->mhd);
@@ -178,7 +73,7 @@ static void cancel(struct conn *conn)
     troupe_request_cancel(&conn->req.core);
     if (conn->req.has_more)
         troupe_request_cancel(&conn->req.more);
-    enter(conn, SENDING, 0);
+    conn_enter(conn, CONN_SENDING, 0);
 }
 
 /* ---- the transport of the API ---- */
@@ -202,7 +97,9 @@ static int add_cors(struct MHD_Response *response, troupe_view origin)
 static struct MHD_Response *build_response(struct conn *conn, const struct api_response *from)
 {
     static const enum MHD_ResponseMemoryMode modes[] = {
-        [API_COPY] = MHD_RESPMEM_MUST_COPY, [API_STATIC] = MHD_RESPMEM_PERSISTENT, [API_MALLOCED] = MHD_RESPMEM_MUST_FREE,
+        [API_COPY] = MHD_RESPMEM_MUST_COPY,
+        [API_STATIC] = MHD_RESPMEM_PERSISTENT,
+        [API_MALLOCED] = MHD_RESPMEM_MUST_FREE,
     };
     struct MHD_Response *response = MHD_create_response_from_buffer(from->len, (void *)from->body, modes[from->owner]);
     if (response == NULL) {
@@ -231,6 +128,7 @@ static void send_response(struct api_request *req, const struct api_response *fr
     struct conn *conn = (struct conn *)(void *)req;
     conn->response = build_response(conn, from);
     conn->status = from->status;
+    conn->response_len = from->len;
     conn->failed = conn->response == NULL;
     if (conn->suspended)
         resume(conn);
@@ -243,69 +141,6 @@ static void tell_peer(struct api_request *req, char *text, size_t cap)
 
 static const struct api_transport transport = {.send = send_response, .peer = tell_peer};
 
-/* ---- the body ---- */
-
-static void drop_body(struct conn *conn)
-{
-    if (conn->body != conn->body_inline) {
-        atomic_fetch_sub_explicit(&conn->http->config.shared->bodies_bytes, conn->body_cap, memory_order_relaxed);
-        free(conn->body);
-        conn->body = conn->body_inline;
-        conn->body_cap = sizeof conn->body_inline;
-    }
-    conn->body_len = 0;
-}
-
-static void refuse_size(struct conn *conn)
-{
-    conn->refused = true;
-    api_refuse(&conn->req, TROUPE_E_TOO_LARGE, "body", "a body has at most %zu bytes on this node; send less, or start "
-               "the node with a larger --body-max", conn->http->config.env->body_max);
-}
-
-static bool grow_body(struct conn *conn, size_t need)
-{
-    struct http_shared *shared = conn->http->config.shared;
-    size_t cap = conn->body_cap;
-    while (cap < need)
-        cap *= 2;
-    bool was_inline = conn->body == conn->body_inline;
-    size_t more = was_inline ? cap : cap - conn->body_cap;
-    uint64_t total = atomic_fetch_add_explicit(&shared->bodies_bytes, more, memory_order_relaxed) + more;
-    char *body = total > shared->bodies_bytes_max ? NULL : realloc(was_inline ? NULL : conn->body, cap);
-    if (body == NULL) {
-        atomic_fetch_sub_explicit(&shared->bodies_bytes, more, memory_order_relaxed);
-        return false;
-    }
-    if (was_inline)
-        memcpy(body, conn->body_inline, conn->body_len);
-    conn->body = body;
-    conn->body_cap = cap;
-    return true;
-}
-
-/* Returns MHD_NO when the client sends too much of what nobody wants. */
-static enum MHD_Result take_body(struct conn *conn, const char *bytes, size_t len)
-{
-    if (!conn->refused && len > conn->http->config.env->body_max - conn->body_len)
-        refuse_size(conn);
-    if (!conn->refused && conn->req.route->body != API_BODY_NONE) {
-        if (conn->body_len + len > conn->body_cap && !grow_body(conn, conn->body_len + len)) {
-            conn->refused = true;
-            api_refuse(&conn->req, TROUPE_E_OVERLOADED, "body", "the node holds too many request bodies at once; try "
-                                                                "again later");
-        } else {
-            memcpy(conn->body + conn->body_len, bytes, len);
-            conn->body_len += len;
-            return MHD_YES;
-        }
-    }
-    if (conn->refused)
-        drop_body(conn);
-    conn->discarded += len;
-    return conn->discarded > DISCARD_BYTES_MAX ? MHD_NO : MHD_YES;
-}
-
 /* ---- the request ---- */
 
 static enum MHD_Result queue(struct conn *conn)
@@ -314,7 +149,7 @@ static enum MHD_Result queue(struct conn *conn)
     conn->response = NULL;
     unsigned class = conn->status / 100;
     traffic_add(&conn->http->config.traffic->requests[class < 6 ? class : 5], 1);
-    enter(conn, SENDING, SEND_BASE_MS + (conn->refused ? 0 : conn->body_len / BYTES_PER_MS));
+    conn_enter(conn, CONN_SENDING, SEND_BASE_MS + conn->response_len / CONN_BYTES_PER_MS);
     enum MHD_Result result = MHD_queue_response(conn->mhd, conn->status, response);
     MHD_destroy_response(response);
     return result;
@@ -379,13 +214,13 @@ static enum MHD_Result begin(struct conn *conn, const char *method, const char *
     conn->refused = !api_begin(&conn->req);
     remember_host(conn);
     if (!conn->refused && guard.has_length && guard.length > conn->http->config.env->body_max)
-        refuse_size(conn);
+        conn_refuse_size(conn);
     bool has_body = guard.has_coding || guard.length > 0;
     if (has_body) {
         uint64_t size = guard.has_coding ? conn->http->config.env->body_max : guard.length;
-        enter(conn, BODY, BODY_BASE_MS + size / BYTES_PER_MS);
+        conn_enter(conn, CONN_BODY, BODY_BASE_MS + size / CONN_BYTES_PER_MS);
     }
-    bool answer_now = conn->refused && has_body && (guard.expects_continue || guard.length > DISCARD_BYTES_MAX);
+    bool answer_now = conn->refused && has_body && (guard.expects_continue || guard.length > CONN_DISCARD_BYTES_MAX);
     if (answer_now)
         return conn->response != NULL ? queue(conn) : MHD_NO;
     return MHD_YES;
@@ -423,7 +258,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     if (*upload_len > 0) {
         size_t len = *upload_len;
         *upload_len = 0;
-        return take_body(conn, upload, len);
+        return conn_take_body(conn, upload, len) ? MHD_YES : MHD_NO;
     }
     if (conn->response != NULL)
         return queue(conn);
@@ -463,7 +298,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *mhd
     conn->req.target_len = len;
     if (!conn->failed && len > 0)
         memcpy(conn->target, target, len);
-    enter(conn, HEAD, conn->http->config.head_timeout_ms);
+    conn_enter(conn, CONN_HEAD, conn->http->config.head_timeout_ms);
     return conn;
 }
 
@@ -480,18 +315,18 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls, 
     (void)cls, (void)mhd, (void)code;
     if (conn == NULL)
         return;
-    if (conn->state == WAITING)
+    if (conn->state == CONN_WAITING)
         cancel(conn);
-    unwatch(conn);
+    conn_unwatch(conn);
     if (conn->response != NULL)
         MHD_destroy_response(conn->response);
     conn->response = NULL;
-    drop_body(conn);
+    conn_drop_body(conn);
     if (conn->target != conn->target_inline)
         free(conn->target);
     conn->target = conn->target_inline;
     conn->requests++;
-    enter(conn, IDLE, 0);
+    conn_enter(conn, CONN_IDLE, 0);
     *con_cls = NULL;
 }
 
@@ -511,7 +346,7 @@ static void open_conn(struct http *http, struct MHD_Connection *mhd, void **sock
     conn->target = conn->target_inline;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     conn->fd = info != NULL ? info->connect_fd : -1;
-    ring_add(http, conn);
+    conn_link(conn);
     http->connections++;
     traffic_add(&http->config.traffic->opened, 1);
 }
@@ -529,7 +364,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
     atomic_fetch_sub_explicit(http->config.connections, 1, memory_order_relaxed);
     if (conn == NULL)
         return;
-    ring_remove(conn);
+    conn_unlink(conn);
     http->connections--;
     free(conn);
 }
@@ -550,70 +385,7 @@ void http_add(struct http *http, int fd)
         log_printf(TROUPE_LOG_WARN, "a connection could not be taken over: %s", strerror(errno));
 }
 
-/* ---- deadlines ---- */
-
-/* Bytes that TCP has received on the connection, ever. */
-static uint64_t received(int fd)
-{
-    struct tcp_info info;
-    socklen_t len = sizeof info;
-    memset(&info, 0, sizeof info);
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_bytes_received : 0;
-}
-
-static void sweep_out(struct conn *conn)
-{
-    traffic_add(&conn->http->config.traffic->swept, 1);
-    conn->deadline_ms = 0;
-    shutdown(conn->fd, SHUT_RDWR); /* MHD sees the end and closes */
-}
-
-/* Between requests: bytes that came and made no request within the head's time are a head that drips. */
-static void sweep_idle(struct conn *conn, uint64_t now_ms)
-{
-    uint64_t bytes = received(conn->fd);
-    if (conn->requests != conn->requests_seen) {
-        conn->requests_seen = conn->requests;
-        conn->received = bytes;
-        conn->suspicious = false;
-        return;
-    }
-    if (bytes == conn->received)
-        return;
-    if (!conn->suspicious) {
-        conn->suspicious = true;
-        conn->suspicious_ms = now_ms;
-    } else if (now_ms - conn->suspicious_ms > conn->http->config.head_timeout_ms) {
-        sweep_out(conn);
-    }
-}
-
-static void watch_fresh(struct http *http, uint64_t now_ms)
-{
-    while (http->fresh.fresh_next != &http->fresh && http->fresh.fresh_next->suspended_ms + HTTP_TICK_MS / 2 <= now_ms) {
-        struct conn *conn = http->fresh.fresh_next;
-        struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.ptr = conn};
-        fresh_remove(conn);
-        conn->watched = epoll_ctl(http->gone_fd, EPOLL_CTL_ADD, conn->fd, &event) == 0;
-    }
-}
-
-void http_tick(struct http *http, uint64_t now_ms)
-{
-    http->now_ms = now_ms;
-    watch_fresh(http, now_ms);
-    for (unsigned left = http->connections / SWEEP_TICKS + 1; left > 0 && http->all.next != &http->all; left--) {
-        struct conn *conn = http->all.next;
-        ring_remove(conn);
-        ring_add(http, conn);
-        if (http->is_retiring && conn->state == IDLE)
-            shutdown(conn->fd, SHUT_RDWR);
-        else if (conn->state == IDLE)
-            sweep_idle(conn, now_ms);
-        else if (conn->deadline_ms != 0 && now_ms > conn->deadline_ms)
-            sweep_out(conn);
-    }
-}
+/* ---- clients that leave ---- */
 
 void http_on_gone(struct http *http)
 {
@@ -713,6 +485,8 @@ unsigned http_connections(const struct http *http) { return http->connections; }
 unsigned http_requests(const struct http *http) { return http->requests; }
 
 bool http_is_due(const struct http *http) { return http->again; }
+
+void http_tick(struct http *http, uint64_t now_ms) { conn_tick(http, now_ms); }
 
 void http_retire(struct http *http) { http->is_retiring = true; }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HTTP by libmicrohttpd, in external epoll mode: one object per worker, driven by its loop. The only file that knows the
- * library.
+ * HTTP by libmicrohttpd, in external epoll mode: one object per worker, driven by its loop. http_mhd.c is the only file
+ * that knows the library.
  *
  * Thread: the worker's, for all but http_new and http_free (before and after it runs). */
 #ifndef TROUPE_SERVER_HTTP_MHD_H

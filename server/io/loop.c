@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One pass: the core's worker runs some turns, HTTP serves what is ready, then the loop waits for descriptors, for a
- * wake of the core, or for the earliest deadline of both. It blocks only after troupe_worker_park() allowed it. */
+ * One pass: HTTP serves what is ready, then the core's worker runs some turns and tells its next deadline, those of the
+ * requests that HTTP just made included; then the loop waits for descriptors, for a wake of the core, or for the
+ * earliest deadline of both. It blocks only after troupe_worker_park() allowed it. */
 #define _GNU_SOURCE /* pipe2 */
 #include "io/loop.h"
 
@@ -101,10 +102,11 @@ static void on_orders(struct ev_loop *ev, ev_io *w, int events)
 
 static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-/* Serve HTTP when there is a reason to. */
-static void serve(struct loop *loop, uint64_t now_ns)
+/* Serve HTTP when there is a reason to; returns whether there was. */
+static bool serve(struct loop *loop, uint64_t now_ns)
 {
-    if (loop->http_ready || http_is_due(loop->http) || now_ns >= loop->http_at_ns) {
+    bool is_due = loop->http_ready || http_is_due(loop->http) || now_ns >= loop->http_at_ns;
+    if (is_due) {
         loop->http_ready = false;
         uint64_t delay_ms = http_run(loop->http, now_ns);
         loop->http_at_ns = delay_ms == UINT64_MAX ? TROUPE_NEVER : now_ns + delay_ms * 1000000u;
@@ -115,6 +117,7 @@ static void serve(struct loop *loop, uint64_t now_ns)
     }
     if (loop->tick_at_ns == TROUPE_NEVER && http_connections(loop->http) > 0)
         loop->tick_at_ns = now_ns + HTTP_TICK_MS * 1000000ull;
+    return is_due;
 }
 
 /* Block until something happens, at the longest until at_ns. */
@@ -141,8 +144,9 @@ static void *run(void *arg)
         uint64_t now_ns = clock_now_ns();
         if (is_over(loop, now_ns))
             break;
+        if (serve(loop, now_ns))
+            now_ns = clock_now_ns();
         uint64_t delay_ns = troupe_worker_poll(loop->worker, now_ns, TURNS_PER_PASS);
-        serve(loop, now_ns);
         bool busy = delay_ns == 0 || http_is_due(loop->http) || loop->http_at_ns <= now_ns;
         if (busy || !troupe_worker_park(loop->worker)) {
             ev_run(loop->ev, EVRUN_NOWAIT);
