@@ -13,8 +13,11 @@
 
 static void write_object(const struct announce *announce, struct text *text)
 {
-    text_printf(text, "{\"event\":\"ready\",\"cluster\":\"%s\",\"node\":\"%s\",\"api\":\"%s\",\"pid\":%ld}\n",
-                announce->cluster, announce->node, announce->url, (long)getpid());
+    text_printf(text, "{\"event\":\"ready\",\"cluster\":\"%s\",\"node\":\"%s\",\"api\":\"%s\"", announce->cluster,
+                announce->node, announce->url);
+    if (strcmp(announce->bound_url, announce->url) != 0)
+        text_printf(text, ",\"api_bound\":\"%s\"", announce->bound_url);
+    text_printf(text, ",\"pid\":%ld}\n", (long)getpid());
 }
 
 /* A directory in /tmp is only good when it is ours and nobody else can write in it. */
@@ -44,6 +47,11 @@ static bool default_path(char *path, size_t cap)
 static bool write_file(const char *path, const struct text *text)
 {
     char temp[560];
+    struct stat st;
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        errno = EEXIST; /* the rename would put a file in the place of a device */
+        return false;
+    }
     snprintf(temp, sizeof temp, "%s.%ld.tmp", path, (long)getpid());
     unlink(temp);
     int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);

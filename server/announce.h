@@ -11,7 +11,9 @@
 #include <stddef.h>
 
 struct announce {
-    const char *version, *cluster, *node, *url;
+    const char *version, *cluster, *node;
+    const char *url;             /* to tell others */
+    const char *bound_url;       /* for programs on this machine; told where it is another */
     unsigned workers;
     const char *ports_file;      /* from the configuration: NULL the default place, "" none */
     char path[512];              /* of the file that was written, or "" */

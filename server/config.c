@@ -36,7 +36,8 @@ struct setting {
 static const struct setting settings[] = {
     {"listen-api", "ADDR:PORT", "where to serve the API; port 0 takes a free one (127.0.0.1:0)", ADDRESS,
      AT(listen_host), 0, 0, {NULL}},
-    {"workers", "N", "threads that run actors (one per core)", NUMBER, AT(workers), 1, TROUPE_WORKERS_MAX, {NULL}},
+    {"workers", "N", "threads that run actors; 0 is one per core (0)", NUMBER, AT(workers), 0, TROUPE_WORKERS_MAX,
+     {NULL}},
     {"announce", "FORM", "how to tell on standard output that the node is ready: human or json (human)", CHOICE,
      AT(announce_json), 0, 0, {"human", "json", NULL}},
     {"ports-file", "FILE", "where to write the real ports ($XDG_RUNTIME_DIR/troupe/PID.ports.json)", PATH,
@@ -92,10 +93,15 @@ static const char *set_advertise(struct config *config, const char *value)
 {
     troupe_view host, port;
     uint64_t number = 0;
+    if (value[0] == '\0') {
+        config->advertise_host[0] = '\0';
+        config->advertise_port = 0;
+        return NULL;
+    }
     if (!origin_split(troupe_view_of(value), &host, &port) || host.len >= sizeof config->advertise_host ||
         value[strspn(value, HOST_CHARS)] != '\0' ||
         (port.len > 0 && (units_parse_u64(port, 65535, &number) != 0 || number == 0)))
-        return "a host name or address, perhaps with a port";
+        return "a host name or address, perhaps with a port, or empty for the address that is bound";
     memcpy(config->advertise_host, host.ptr, host.len);
     config->advertise_host[host.len] = '\0';
     config->advertise_port = (unsigned)number;
@@ -138,6 +144,8 @@ static const char *add_to_list(const char **list, enum kind kind, const char *va
 
 static const char *set_list(const char **list, enum kind kind, const char *value)
 {
+    if (value[strspn(value, ",")] == '\0')
+        return NULL; /* nothing is in it */
     char *copy = strdup(value); /* lives as long as the process */
     const char *wrong = copy == NULL ? "shorter: memory is exhausted" : NULL;
     for (char *save, *part = copy != NULL ? strtok_r(copy, ",", &save) : NULL; part != NULL && wrong == NULL;
@@ -314,13 +322,17 @@ static void print_list(const char *flag, const char *const *list)
     printf("\n");
 }
 
-static void print_address(const char *flag, const char *host, unsigned port)
+static void print_listen(const char *flag, const char *host, unsigned port)
 {
-    bool is_v6 = strchr(host, ':') != NULL && host[0] != '[';
-    if (host[0] == '\0')
-        printf("%s =\n", flag);
-    else
-        printf(is_v6 ? "%s = [%s]:%u\n" : "%s = %s:%u\n", flag, host, port);
+    printf(strchr(host, ':') != NULL ? "%s = [%s]:%u\n" : "%s = %s:%u\n", flag, host, port);
+}
+
+static void print_advertise(const char *flag, const char *host, unsigned port)
+{
+    printf("%s =%s%s", flag, host[0] != '\0' ? " " : "", host);
+    if (port != 0)
+        printf(":%u", port);
+    printf("\n");
 }
 
 static void print_setting(const struct config *config, const struct setting *setting)
@@ -328,11 +340,15 @@ static void print_setting(const struct config *config, const struct setting *set
     const void *src = (const char *)config + setting->offset;
     const char *text = NULL;
     switch (setting->kind) {
-    case ADDRESS:   print_address(setting->flag, config->listen_host, config->listen_port); return;
-    case ADVERTISE: print_address(setting->flag, config->advertise_host, config->advertise_port); return;
+    case ADDRESS:   print_listen(setting->flag, config->listen_host, config->listen_port); return;
+    case ADVERTISE: print_advertise(setting->flag, config->advertise_host, config->advertise_port); return;
     case HOSTS:
     case ORIGINS:   print_list(setting->flag, src); return;
-    case PATH:      text = *(const char *const *)src; break;
+    case PATH:
+        text = *(const char *const *)src;
+        if (text == NULL && setting->offset == AT(ports_file))
+            return; /* an empty name means nowhere, and nothing names the default place */
+        break;
     case NUMBER:    printf("%s = %u\n", setting->flag, *(const unsigned *)src); return;
     case DURATION:  printf("%s = %llums\n", setting->flag, (unsigned long long)*(const uint64_t *)src); return;
     case SIZE:      printf("%s = %llu\n", setting->flag, (unsigned long long)*(const uint64_t *)src); return;
@@ -349,7 +365,7 @@ static void print_setting(const struct config *config, const struct setting *set
             printf("%s = %llu\n", setting->flag, (unsigned long long)config->memory_max);
         return;
     }
-    printf("%s =%s%s\n", setting->flag, text != NULL ? " " : "", text != NULL ? text : "");
+    printf("%s =%s%s\n", setting->flag, text != NULL && text[0] != '\0' ? " " : "", text != NULL ? text : "");
 }
 
 void config_print(const struct config *config)

@@ -51,7 +51,7 @@ struct config {
  * a line on standard error that names the flag and the remedy. */
 void config_parse(struct config *config, int argc, char **argv);
 
-/* Print all settings, one "flag = value" a line. */
+/* Print the settings, one "flag = value" a line. Each line can be given back: as a flag, as a variable. */
 void config_print(const struct config *config);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <troupe/ref.h>
+
 /* Read a small file into buf as a C string without its last newline. Returns -1 when it cannot be read. */
 static int read_small(int dir, const char *name, char *buf, size_t cap)
 {
-    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+    /* O_NONBLOCK: a FIFO in its place must not hold the start. */
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return -1;
     ssize_t len = read(fd, buf, cap - 1);
@@ -31,7 +35,7 @@ static int write_small(int dir, const char *name, const char *text)
     char temp[32], line[64];
     snprintf(temp, sizeof temp, "%s.tmp", name);
     int len = snprintf(line, sizeof line, "%s\n", text);
-    int fd = openat(dir, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int fd = openat(dir, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -1;
     int failed = write(fd, line, (size_t)len) != len || fsync(fd) != 0;
@@ -47,7 +51,7 @@ static int write_small(int dir, const char *name, const char *text)
 
 static int lock(int dir, const char *path, char *words, size_t cap)
 {
-    int fd = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         snprintf(words, cap, "--data-dir: cannot write in %s: %s; make it writable, or name another directory", path,
                  strerror(errno));
@@ -81,9 +85,40 @@ static int check_layout(int dir, const char *path, char *words, size_t cap)
     return -1;
 }
 
+/* "c." and the digits of a node's id. */
+static bool is_cluster(const char *text)
+{
+    troupe_home home;
+    char node[DATA_DIR_CLUSTER_BYTES];
+    if (strlen(text) != DATA_DIR_CLUSTER_BYTES - 1 || strncmp(text, "c.", 2) != 0)
+        return false;
+    memcpy(node, text, sizeof node);
+    node[0] = 'n';
+    return troupe_home_parse(node, sizeof node - 1, &home) == 0;
+}
+
+/* The cluster's id: that of the file, or when there is no file yet, the one that was made for this start. */
+static int keep_cluster(int dir, const char *path, char cluster[static DATA_DIR_CLUSTER_BYTES], char *words, size_t cap)
+{
+    char known[2 * DATA_DIR_CLUSTER_BYTES];
+    if (read_small(dir, "cluster", known, sizeof known) != 0) {
+        if (errno == ENOENT && write_small(dir, "cluster", cluster) == 0)
+            return 0;
+        snprintf(words, cap, "--data-dir: cannot read or write %s/cluster: %s; make it readable and writable", path,
+                 strerror(errno));
+        return -1;
+    }
+    if (!is_cluster(known)) {
+        snprintf(words, cap, "--data-dir: %s/cluster is damaged: it holds no cluster id; restore it from a copy, or "
+                             "remove it to begin a new cluster", path);
+        return -1;
+    }
+    memcpy(cluster, known, DATA_DIR_CLUSTER_BYTES);
+    return 0;
+}
+
 int data_dir_open(const char *path, char cluster[static DATA_DIR_CLUSTER_BYTES], char *words, size_t words_cap)
 {
-    char known[DATA_DIR_CLUSTER_BYTES + 1];
     int lock_fd = -1;
     int dir = -1;
     if (mkdir(path, 0700) == 0 || errno == EEXIST)
@@ -94,15 +129,9 @@ int data_dir_open(const char *path, char cluster[static DATA_DIR_CLUSTER_BYTES],
         return -1;
     }
     lock_fd = lock(dir, path, words, words_cap);
-    if (lock_fd < 0 || check_layout(dir, path, words, words_cap) != 0)
+    if (lock_fd < 0 || check_layout(dir, path, words, words_cap) != 0 ||
+        keep_cluster(dir, path, cluster, words, words_cap) != 0)
         goto out;
-    if (read_small(dir, "cluster", known, sizeof known) == 0 && strlen(known) == DATA_DIR_CLUSTER_BYTES - 1 &&
-        strncmp(known, "c.", 2) == 0) {
-        memcpy(cluster, known, DATA_DIR_CLUSTER_BYTES);
-    } else if (write_small(dir, "cluster", cluster) != 0) {
-        snprintf(words, words_cap, "--data-dir: cannot write %s/cluster: %s; make it writable", path, strerror(errno));
-        goto out;
-    }
     close(dir);
     return lock_fd;
 out:

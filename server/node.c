@@ -24,7 +24,7 @@
 #include "host.h"
 #include "io/control.h"
 
-enum { BACKLOG = 4096, FILES_BESIDE_CONNECTIONS = 256, BODIES_SHARE = 4 };
+enum { BACKLOG = 4096, FILES_BESIDE_CONNECTIONS = 256, BODIES_SHARE = 4, URL_BYTES = 320 };
 
 struct node {
     const struct config *config;
@@ -38,7 +38,7 @@ struct node {
     struct api_health health;
     struct api_env env;
     struct announce announce;
-    char url[320];
+    char url[URL_BYTES], bound_url[URL_BYTES];
     char bound_host[INET6_ADDRSTRLEN];
     int listen_fd, data_fd;
 };
@@ -165,17 +165,22 @@ static bool is_any(const char *host)
     return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
 }
 
-/* What others are told: --advertise, else as bound; who binds every address is reached on this machine by loopback. */
-static void make_url(struct node *node)
+static void make_url(char url[static URL_BYTES], const char *host, unsigned port)
+{
+    bool needs_brackets = strchr(host, ':') != NULL && host[0] != '[';
+    snprintf(url, URL_BYTES, needs_brackets ? "http://[%s]:%u" : "http://%s:%u", host, port);
+}
+
+/* What is bound, as this machine reaches it (who binds every address is reached by loopback); and what others are told:
+ * --advertise, else the same. */
+static void make_urls(struct node *node)
 {
     const struct config *config = node->config;
-    const char *host = config->advertise_host;
-    if (host[0] == '\0' && is_any(node->bound_host))
-        host = strchr(node->bound_host, ':') != NULL ? "::1" : "127.0.0.1";
-    else if (host[0] == '\0')
-        host = node->bound_host;
-    bool needs_brackets = strchr(host, ':') != NULL && host[0] != '[';
-    snprintf(node->url, sizeof node->url, needs_brackets ? "http://[%s]:%u" : "http://%s:%u", host,
+    const char *bound = node->bound_host;
+    if (is_any(bound))
+        bound = strchr(bound, ':') != NULL ? "::1" : "127.0.0.1";
+    make_url(node->bound_url, bound, node->env.port);
+    make_url(node->url, config->advertise_host[0] != '\0' ? config->advertise_host : bound,
              config->advertise_port != 0 ? config->advertise_port : node->env.port);
 }
 
@@ -206,7 +211,7 @@ static int make_env(struct node *node)
 {
     struct api_env *env = &node->env;
     const struct config *config = node->config;
-    make_url(node);
+    make_urls(node);
     troupe_home_format(troupe_system_home(node->system), env->node);
     env->system = node->system;
     env->version = TROUPE_VERSION;
@@ -285,6 +290,7 @@ static int announce_node(struct node *node)
     node->announce.cluster = node->env.cluster;
     node->announce.node = node->env.node;
     node->announce.url = node->url;
+    node->announce.bound_url = node->bound_url;
     node->announce.workers = node->workers;
     node->announce.ports_file = node->config->ports_file;
     if (!announce_write_file(&node->announce, words, sizeof words))

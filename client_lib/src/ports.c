@@ -22,7 +22,9 @@ static bool read_entry(const json_t *document, troupe_client_node_entry *entry)
 {
     const json_t *pid = json_object_get(document, "pid");
     char api[TROUPE_CLIENT_URL_BYTES_MAX + 1];
-    if (!read_member(document, "api", api, sizeof api) || troupe__url_normalise(api, entry->api, NULL) != 0 ||
+    /* Here, on the node's machine, what is bound is sure to be reached; "api" may be an address for others. */
+    const char *key = json_object_get(document, "api_bound") != NULL ? "api_bound" : "api";
+    if (!read_member(document, key, api, sizeof api) || troupe__url_normalise(api, entry->api, NULL) != 0 ||
         !read_member(document, "node", entry->node, sizeof entry->node) ||
         !read_member(document, "cluster", entry->cluster, sizeof entry->cluster) || !json_is_integer(pid)) {
         return false;

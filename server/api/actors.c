@@ -134,7 +134,9 @@ static const char *const stop_words[] = {[TROUPE_STOP] = "stop", [TROUPE_DRAIN] 
 static void stop_done(troupe_request *core, const troupe_answer *answer)
 {
     struct api_request *req = core->user;
-    audit_log(req, stop_words[req->flags], req->actor, NULL, answer->error);
+    const troupe_view *reason = api_query(req, "reason");
+    audit_log(req, stop_words[req->flags], req->actor, NULL, reason != NULL ? *reason : (troupe_view){"", 0},
+              answer->error);
     if (answer->error == 0)
         api_reply_empty(req, 204, NULL, 0);
     else if (answer->error == TROUPE_E_TIMEOUT)

@@ -6,7 +6,8 @@
 
 #include "api/api.h"
 
-/* Log one line; error 0 is "ok". behavior may be NULL. */
-void audit_log(struct api_request *req, const char *action, troupe_ref actor, const char *behavior, int error);
+/* Log one line; error 0 is "ok". behavior may be NULL; reason, the client's words, may be empty. */
+void audit_log(struct api_request *req, const char *action, troupe_ref actor, const char *behavior, troupe_view reason,
+               int error);
 
 #endif

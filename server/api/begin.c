@@ -9,6 +9,7 @@
 #include "api/assets.h"
 #include "api/path.h"
 #include "api/reply.h"
+#include "api/resolve.h"
 #include "api/router.h"
 
 static bool refuse_host(struct api_request *req)
@@ -36,18 +37,10 @@ static bool check_origin(struct api_request *req)
     return true;
 }
 
-/* Is it this media type, perhaps with parameters? */
-static bool media_is(const char *content_type, const char *media)
-{
-    size_t len = strlen(media);
-    return strncasecmp(content_type, media, len) == 0 &&
-           (content_type[len] == '\0' || content_type[len] == ';' || content_type[len] == ' ');
-}
-
 static bool is_json(const char *content_type)
 {
     size_t len = strcspn(content_type, "; ");
-    return media_is(content_type, "application/json") ||
+    return api_media_is(content_type, "application/json") ||
            (len > 5 && strncasecmp(content_type + len - 5, "+json", 5) == 0);
 }
 
@@ -56,7 +49,7 @@ static bool check_content_type(struct api_request *req)
 {
     if (req->content_type == NULL || req->route->body == API_BODY_NONE)
         return true;
-    if (media_is(req->content_type, "application/x-www-form-urlencoded") ||
+    if (api_media_is(req->content_type, "application/x-www-form-urlencoded") ||
         strcasecmp(req->content_type, "application/json") == 0) {
         req->content_type = NULL;
         return true;

@@ -2,7 +2,6 @@
  *
  * /v1/actors/{ref}/cast/{type} and /call/{type}. Bodies pass through untouched, with their content type. */
 #include <string.h>
-#include <strings.h>
 
 #include "api/handlers.h"
 #include "api/reply.h"
@@ -11,38 +10,79 @@
 
 enum { BATCH_LINES_MAX = 10000 };
 
-static const char ndjson[] = "application/x-ndjson";
+static const char type_rule[] = "a message type is 1 to 64 of A-Z a-z 0-9 _ . : -";
+
+/* A type that no actor could take. */
+static bool check_type(struct api_request *req)
+{
+    if (req->params[1].len <= TROUPE_TYPE_BYTES_MAX)
+        return true;
+    api_refuse(req, TROUPE_E_INVALID, "type", "%s", type_rule);
+    return false;
+}
+
+/* Say which behavior does not take the type, and what it takes. A behavior that takes any refuses only what is none. */
+static void refuse_type(struct api_request *req, const troupe_behavior *behavior)
+{
+    if ((behavior->flags & TROUPE_BEHAVIOR_ANY_TYPE) != 0)
+        api_refuse(req, TROUPE_E_UNKNOWN_TYPE, "type", "%s; GET /v1/behaviors/%s lists those of the behavior",
+                   type_rule, behavior->name);
+    else
+        api_refuse(req, TROUPE_E_UNKNOWN_TYPE, "type",
+                   "the behavior %s does not take the type %.*s; GET /v1/behaviors/%s lists its types", behavior->name,
+                   (int)req->params[1].len, req->params[1].ptr, behavior->name);
+}
+
+/* An answer of the core that is an error. */
+static void refuse(struct api_request *req, const troupe_answer *answer)
+{
+    troupe_peek peek;
+    if (answer->error == TROUPE_E_UNKNOWN_TYPE && answer->detail.len == 0 &&
+        troupe_system_peek(req->env->system, req->actor, &peek) == 0)
+        refuse_type(req, peek.behavior);
+    else
+        api_reply_answer(req, answer, (troupe_ref){0});
+}
 
 /* ---- call ---- */
+
+/* A reply of a type that the actor chose, perhaps after a client: a browser must not run it as a page of this node. */
+static void reply_foreign(struct api_request *req, const troupe_answer *answer)
+{
+    static const struct api_header headers[] = {
+        {"Content-Security-Policy", "sandbox; default-src 'none'"}, {"X-Content-Type-Options", "nosniff"},
+    };
+    api_reply(req, 200, answer->content_type, answer->body.ptr, answer->body.len, API_COPY, headers, 2);
+}
 
 static void call_done(troupe_request *core, const troupe_answer *answer)
 {
     struct api_request *req = core->user;
     if (answer->error != 0)
-        api_reply_answer(req, answer, (troupe_ref){0});
+        refuse(req, answer);
     else if (answer->body.len == 0)
         api_reply_empty(req, 204, NULL, 0);
+    else if (answer->content_type == NULL)
+        api_reply(req, 200, "application/json", answer->body.ptr, answer->body.len, API_COPY, NULL, 0);
     else
-        api_reply(req, 200, answer->content_type != NULL ? answer->content_type : "application/json",
-                  answer->body.ptr, answer->body.len, API_COPY, NULL, 0);
+        reply_foreign(req, answer);
 }
 
-static void call(struct api_request *req, troupe_ref ref)
+static void call(struct api_request *req)
 {
     uint32_t timeout_ms = 0;
     if (req->query_count > 0 && !api_query_duration(req, "timeout", 1, TROUPE_CALL_TIMEOUT_MS_MAX, &timeout_ms))
         return;
     req->core = (troupe_request){.user = req};
-    troupe_request_call(req->worker, &req->core, call_done, ref, req->params[1],
+    troupe_request_call(req->worker, &req->core, call_done, req->actor, req->params[1],
                         troupe_body_bytes(req->body, req->body_len, req->content_type), (troupe_view){"", 0},
                         timeout_ms);
 }
 
 void calls_call(struct api_request *req)
 {
-    troupe_ref ref;
-    if (api_resolve(req, req->params[0], &ref))
-        call(req, ref);
+    if (check_type(req) && api_resolve(req, req->params[0], &req->actor))
+        call(req);
 }
 
 static const troupe_type *find_type(const troupe_behavior *behavior, troupe_view name)
@@ -57,20 +97,17 @@ static const troupe_type *find_type(const troupe_behavior *behavior, troupe_view
 /* GET: only for types that change nothing. */
 void calls_read(struct api_request *req)
 {
-    troupe_ref ref;
     troupe_peek peek;
-    if (!api_resolve(req, req->params[0], &ref))
+    if (!check_type(req) || !api_resolve(req, req->params[0], &req->actor))
         return;
-    int error = troupe_system_peek(req->env->system, ref, &peek);
+    int error = troupe_system_peek(req->env->system, req->actor, &peek);
     if (error != 0) {
-        troupe_answer answer = {.error = error};
-        api_reply_answer(req, &answer, (troupe_ref){0});
+        refuse(req, &(troupe_answer){.error = error});
         return;
     }
     const troupe_type *type = find_type(peek.behavior, req->params[1]);
     if (type == NULL && (peek.behavior->flags & TROUPE_BEHAVIOR_ANY_TYPE) == 0) {
-        api_refuse(req, TROUPE_E_UNKNOWN_TYPE, "type", "the behavior %s does not take this type; GET "
-                   "/v1/behaviors/%s lists its types", peek.behavior->name, peek.behavior->name);
+        refuse_type(req, peek.behavior);
         return;
     }
     if (type == NULL || (type->flags & TROUPE_TYPE_READ_ONLY) == 0) {
@@ -82,7 +119,7 @@ void calls_read(struct api_request *req)
         return;
     }
     req->body_len = 0;
-    call(req, ref);
+    call(req);
 }
 
 /* ---- cast ---- */
@@ -98,9 +135,9 @@ static void reply_accepted(struct api_request *req, uint64_t count)
     api_reply(req, 202, "application/json", buf, body.len, API_COPY, NULL, 0);
 }
 
-static int cast_one(struct api_request *req, troupe_ref ref, const char *body, size_t len, const char *content_type)
+static int cast_one(struct api_request *req, const char *body, size_t len, const char *content_type)
 {
-    return troupe_worker_cast(req->worker, ref, req->params[1], troupe_body_bytes(body, len, content_type),
+    return troupe_worker_cast(req->worker, req->actor, req->params[1], troupe_body_bytes(body, len, content_type),
                               (troupe_view){"", 0});
 }
 
@@ -120,8 +157,25 @@ static troupe_view next_line(const char **at, const char *end)
     return line;
 }
 
+static void refuse_batch(struct api_request *req, int error, int64_t accepted)
+{
+    char detail[384];
+    struct text words;
+    struct api_problem problem = api_problem_of(req, error);
+    text_init_fixed(&words, detail, sizeof detail);
+    if (accepted == BATCH_LINES_MAX)
+        text_printf(&words, "a batch has at most %d lines; send the rest in another request", BATCH_LINES_MAX);
+    else
+        text_printf(&words, "line %lld was refused: %.*s; those before it were taken, those after it were not sent",
+                    (long long)accepted + 1, (int)problem.detail.len, problem.detail.ptr);
+    problem.detail = (troupe_view){detail, words.len};
+    problem.is_batch = true;
+    problem.accepted = accepted;
+    api_reply_problem(req, &problem);
+}
+
 /* One body a line: all are offered in order until one is refused. */
-static void cast_batch(struct api_request *req, troupe_ref ref)
+static void cast_batch(struct api_request *req)
 {
     const char *at = req->body;
     const char *end = req->body + req->body_len;
@@ -132,36 +186,26 @@ static void cast_batch(struct api_request *req, troupe_ref ref)
         if (accepted == BATCH_LINES_MAX)
             error = TROUPE_E_TOO_LARGE;
         else
-            error = cast_one(req, ref, line.ptr, line.len, NULL);
+            error = cast_one(req, line.ptr, line.len, NULL);
         accepted += error == 0 ? 1 : 0;
     }
-    if (error == 0) {
+    if (error == 0)
         reply_accepted(req, (uint64_t)accepted);
-        return;
-    }
-    struct api_problem problem = {
-        .error = error, .is_batch = true, .accepted = accepted,
-        .detail = troupe_view_of(accepted == BATCH_LINES_MAX
-                                     ? "a batch has at most 10000 lines; send the rest in another request"
-                                     : "a line was refused; those before it were taken, those after it were not sent"),
-    };
-    api_reply_problem(req, &problem);
+    else
+        refuse_batch(req, error, accepted);
 }
 
 void calls_cast(struct api_request *req)
 {
-    troupe_ref ref;
-    if (!api_resolve(req, req->params[0], &ref))
+    if (!check_type(req) || !api_resolve(req, req->params[0], &req->actor))
         return;
-    if (req->content_type != NULL && strncasecmp(req->content_type, ndjson, sizeof ndjson - 1) == 0) {
-        cast_batch(req, ref);
+    if (req->content_type != NULL && api_media_is(req->content_type, "application/x-ndjson")) {
+        cast_batch(req);
         return;
     }
-    int error = cast_one(req, ref, req->body, req->body_len, req->content_type);
-    if (error == 0) {
+    int error = cast_one(req, req->body, req->body_len, req->content_type);
+    if (error == 0)
         reply_accepted(req, 1);
-        return;
-    }
-    troupe_answer answer = {.error = error};
-    api_reply_answer(req, &answer, (troupe_ref){0});
+    else
+        refuse(req, &(troupe_answer){.error = error});
 }

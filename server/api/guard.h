@@ -15,11 +15,12 @@
 
 #include "api/head_check.h"
 
-/* Zero it for each request. The views are the library's: valid as long as the request. */
+/* Zero it for each request, and say how many bytes of the head are not fields. The views are the library's: valid as
+ * long as the request. */
 struct guard {
     enum head_reason reason;     /* the first thing that is wrong */
     unsigned fields;
-    size_t bytes;                /* of the fields */
+    size_t bytes;                /* of the head so far */
     uint64_t length;             /* of Content-Length */
     bool has_length, has_coding, has_origin, expects_continue, accepts_gzip, is_preflight;
     troupe_view host, origin, if_none_match;

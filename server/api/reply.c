@@ -135,6 +135,8 @@ void api_refuse(struct api_request *req, int error, const char *field, const cha
 static const char *remedy(int error)
 {
     switch (error) {
+    case TROUPE_E_NO_MEMORY:    return "the node found no memory for this; try again later";
+    case TROUPE_E_LIMIT:        return "the node has as many of these as it may; end some, or try again later";
     case TROUPE_E_NOT_FOUND:    return "no actor was ever issued this reference; GET /v1/actors lists those that live";
     case TROUPE_E_GONE:         return "the actor has ended, and references are not used again; spawn another one";
     case TROUPE_E_FULL:         return "the actor does not keep up; send again later, or give it a larger mailbox";
@@ -146,9 +148,22 @@ static const char *remedy(int error)
     case TROUPE_E_OVERLOADED:   return "the node is over 80 % of its memory budget; try again later";
     case TROUPE_E_TOO_LARGE:    return "the message is larger than actors take; send less";
     case TROUPE_E_STOPPED:      return "the actor stopped before it came to the message; spawn another one";
+    case TROUPE_E_ENDED:        return "the actor ended and still owed this reply; look whether it did what was asked";
+    case TROUPE_E_KILLED:       return "the actor was killed while the call was with it; look whether it did what was "
+                                       "asked";
     case TROUPE_E_NO_REPLY:     return "the actor handled the message and did not reply; cast to it instead";
     case TROUPE_E_SHED:         return "a newer message took the place in the full mailbox; send again later";
-    default:                    return "";
+    case TROUPE_E_TIMEOUT:      return "no reply before the deadline; give it more time with the parameter timeout";
+    case TROUPE_E_ACTOR_FAILED: return "the actor ended over this message and said no more; the log of the node may";
+    case TROUPE_E_START_FAILED: return "the actor ended in its start and said no more; the log of the node may";
+    case TROUPE_E_START_TIMEOUT:
+        return "its start took too long and was ended; give it more time with start_timeout_ms";
+    case TROUPE_E_APP:          return "the behavior gave this code and no more words; its documentation explains the "
+                                       "code";
+    case TROUPE_E_SCHEMA:
+    case TROUPE_E_INVALID:
+    case TROUPE_E_MALFORMED:    return "the behavior did not take the body; GET /v1/behaviors tells what it takes";
+    default:                    return "this should not happen; the log of the node may say more";
     }
 }
 
@@ -166,12 +181,42 @@ static const char *field_at_fault(int error)
     }
 }
 
+static bool is_draining(const struct api_request *req)
+{
+    return atomic_load_explicit(&req->env->health->phase, memory_order_relaxed) >= API_DRAINING;
+}
+
+struct api_problem api_problem_of(const struct api_request *req, int error)
+{
+    if ((error == TROUPE_E_NOT_FOUND || error == TROUPE_E_GONE) && is_draining(req))
+        return (struct api_problem){
+            .error = TROUPE_E_DRAINING,
+            .detail = troupe_view_of("this actor is not here, and the node is ending its actors; use another node"),
+        };
+    return (struct api_problem){
+        .error = error, .field = field_at_fault(error), .detail = troupe_view_of(remedy(error)),
+    };
+}
+
 void api_reply_answer(struct api_request *req, const troupe_answer *answer, troupe_ref actor)
 {
-    struct api_problem problem = {
-        .error = answer->error, .actor = actor, .field = field_at_fault(answer->error),
-        .detail = answer->detail.len > 0 ? answer->detail : troupe_view_of(remedy(answer->error)),
-        .app_status = answer->app_status, .app_code = answer->app_code,
-    };
+    struct api_problem problem = api_problem_of(req, answer->error);
+    if (answer->detail.len > 0)
+        problem.detail = answer->detail;
+    problem.actor = actor;
+    problem.app_status = answer->app_status;
+    problem.app_code = answer->app_code;
     api_reply_problem(req, &problem);
+}
+
+void api_refuse_name(struct api_request *req, const char *field, troupe_view name)
+{
+    if (is_draining(req)) {
+        struct api_problem problem = api_problem_of(req, TROUPE_E_NOT_FOUND);
+        api_reply_problem(req, &problem);
+        return;
+    }
+    int len = (int)(name.len < TROUPE_NAME_BYTES_MAX ? name.len : TROUPE_NAME_BYTES_MAX);
+    api_refuse(req, TROUPE_E_NOT_FOUND, field, "no actor has the name %.*s; GET /v1/names lists those there are", len,
+               name.ptr);
 }

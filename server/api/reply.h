@@ -42,6 +42,10 @@ void api_reply_problem(struct api_request *req, const struct api_problem *proble
 void api_refuse(struct api_request *req, int error, const char *field, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* A problem from an error of the core: the field at fault and what to do. A node that drains says of actors that are
+ * not there, or not any more, that it drains: another node may have them. */
+struct api_problem api_problem_of(const struct api_request *req, int error);
+
 /* Answer with the error of the core. */
 void api_reply_answer(struct api_request *req, const troupe_answer *answer, troupe_ref actor);
 
@@ -50,5 +54,8 @@ unsigned api_problem_write(const struct api_problem *problem, struct text *ret_d
 
 /* Seconds for Retry-After of an error, 0 for none. */
 unsigned api_retry_after(int error);
+
+/* Answer that no actor has this name. */
+void api_refuse_name(struct api_request *req, const char *field, troupe_view name);
 
 #endif

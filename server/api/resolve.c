@@ -3,10 +3,17 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "api/reply.h"
 #include "api/router.h"
 #include "base/units.h"
+
+bool api_media_is(const char *content_type, const char *media)
+{
+    size_t len = strlen(media);
+    return strncasecmp(content_type, media, len) == 0 && strchr("; \t", content_type[len]) != NULL;
+}
 
 static bool resolve_name(struct api_request *req, troupe_view name, troupe_ref *ret_ref)
 {
@@ -15,7 +22,7 @@ static bool resolve_name(struct api_request *req, troupe_view name, troupe_ref *
         return false;
     }
     if (troupe_system_whereis(req->env->system, name, ret_ref) != 0) {
-        api_refuse(req, TROUPE_E_NOT_FOUND, "ref", "no actor has the name %.*s", (int)name.len, name.ptr);
+        api_refuse_name(req, "ref", name);
         return false;
     }
     return true;

@@ -14,6 +14,9 @@ enum { API_LIST_DEFAULT = 100, API_LIST_MAX = 1000, API_SCAN_SLOTS_MAX = 100000 
 /* The actor of {ref}: an id, or @name. */
 bool api_resolve(struct api_request *req, troupe_view ref, troupe_ref *ret_ref);
 
+/* Is a content type this media type, perhaps with parameters? */
+bool api_media_is(const char *content_type, const char *media);
+
 /* A parameter that is a duration; *value stays as it is when it was not given. */
 bool api_query_duration(struct api_request *req, const char *name, uint32_t min_ms, uint32_t max_ms,
                         uint32_t *value_ms);

@@ -6,6 +6,7 @@
  * asked for, so that 201 carries the same document as GET. The failure modes: the name is taken (409 with the holder,
  * or 200 with if_exists=return); init fails or is late (the core's error); the actor ended before its info was there
  * (201 still, with what is known). */
+#include <stdio.h>
 #include <string.h>
 
 #include "api/actor_doc.h"
@@ -84,22 +85,37 @@ static void ask_info(struct api_request *req)
     troupe_request_info(req->worker, &req->more, info_done, req->actor, INFO_TIMEOUT_MS);
 }
 
+static void refuse_spawn(struct api_request *req, const troupe_answer *answer, const struct spawn_body *body)
+{
+    if (answer->error != TROUPE_E_NAME_TAKEN) {
+        api_reply_answer(req, answer, (troupe_ref){0});
+        return;
+    }
+    char detail[TROUPE_NAME_BYTES_MAX + 128];
+    int len = snprintf(detail, sizeof detail, "another actor has the name %s; use it, take another name, or spawn with "
+                                              "\"if_exists\":\"return\"", body->name);
+    troupe_answer taken = {.error = answer->error, .detail = {detail, (size_t)len}};
+    api_reply_answer(req, &taken, answer->ref);
+}
+
 static void spawn_done(troupe_request *core, const troupe_answer *answer)
 {
     struct api_request *req = core->user;
+    struct spawn_body body = {0};
+    struct check_fault fault;
     req->actor = answer->ref;
     if (answer->error == TROUPE_E_NAME_TAKEN && req->flags == IF_EXISTS_RETURN) {
         ask_info(req);
         return;
     }
     req->flags = 0;
-    troupe_peek peek;
-    bool is_known = answer->error == 0 && troupe_system_peek(req->env->system, answer->ref, &peek) == 0;
-    audit_log(req, "spawn", answer->ref, is_known ? peek.behavior->name : NULL, answer->error);
+    /* The body is still there, and was fine before: it is read again rather than kept in every request. */
+    bool is_read = check_object(req->body, req->body_len, spawn_fields, &body, &fault) == 0;
+    audit_log(req, "spawn", answer->ref, is_read ? body.behavior : NULL, (troupe_view){"", 0}, answer->error);
     if (answer->error == 0)
         ask_info(req);
     else
-        api_reply_answer(req, answer, answer->error == TROUPE_E_NAME_TAKEN ? answer->ref : (troupe_ref){0});
+        refuse_spawn(req, answer, &body);
 }
 
 static bool check_name(struct api_request *req, const char *name)

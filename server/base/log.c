@@ -22,12 +22,16 @@ void log_init(enum log_format format, enum troupe_log_level level)
     level_min = level;
 }
 
-/* Control characters of a stranger must not move the cursor of a terminal. */
+/* Control characters of a stranger must not move the cursor of a terminal, neither those of ASCII nor those of Latin 1
+ * (U+0080 to U+009F, C2 80 to C2 9F in UTF-8). */
 static void add_plain(struct text *line, const char *words)
 {
     for (; *words != '\0'; words++) {
-        bool is_control = (unsigned char)*words < 0x20 || *words == 0x7f;
+        const unsigned char *byte = (const unsigned char *)words;
+        bool is_latin_control = byte[0] == 0xc2 && byte[1] >= 0x80 && byte[1] <= 0x9f;
+        bool is_control = byte[0] < 0x20 || byte[0] == 0x7f || is_latin_control;
         text_add(line, is_control ? "?" : words, 1);
+        words += is_latin_control ? 1 : 0;
     }
 }
 

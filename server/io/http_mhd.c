@@ -200,11 +200,12 @@ static void remember_host(struct conn *conn)
 
 static enum MHD_Result begin(struct conn *conn, const char *method, const char *version)
 {
-    struct guard guard = {0};
+    /* The request line with two blanks and its end, and the empty line; each field adds itself. */
+    struct guard guard = {.bytes = strlen(method) + conn->req.target_len + strlen(version) + 6};
     conn->begun = true;
     MHD_get_connection_values_n(conn->mhd, MHD_HEADER_KIND, on_field, &guard);
     enum head_reason reason = guard_end(&guard, strcmp(version, "HTTP/1.0") == 0);
-    if (reason == HEAD_FINE && strncmp(version, "HTTP/1.", 7) != 0)
+    if (reason == HEAD_FINE && strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0)
         reason = HEAD_VERSION;
     if (reason == HEAD_FINE)
         reason = head_check_request(troupe_view_of(method), (troupe_view){conn->req.target, conn->req.target_len});
@@ -273,6 +274,16 @@ static struct conn *conn_of(struct MHD_Connection *mhd)
     return info != NULL ? info->socket_context : NULL;
 }
 
+/* The arguments are ours to read: MHD would make a record of each, and a few hundred of them exhaust its memory for the
+ * connection, which it then neither answers nor closes. It has found the '?' by now and goes on behind it, up to a NUL,
+ * in its own buffer, which is not const there. */
+static void hide_arguments(const char *target)
+{
+    char *query = strchr(target, '?');
+    if (query != NULL && query[1] != '\0')
+        query[1] = '\0';
+}
+
 /* MHD has the request line; what this returns is *con_cls of the request. */
 static void *on_target(void *cls, const char *target, struct MHD_Connection *mhd)
 {
@@ -298,6 +309,8 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *mhd
     conn->req.target_len = len;
     if (!conn->failed && len > 0)
         memcpy(conn->target, target, len);
+    if (target != NULL)
+        hide_arguments(target);
     conn_enter(conn, CONN_HEAD, conn->http->config.head_timeout_ms);
     return conn;
 }
@@ -309,12 +322,8 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
     return strlen(text);
 }
 
-static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls, enum MHD_RequestTerminationCode code)
+static void end_request(struct conn *conn)
 {
-    struct conn *conn = *con_cls;
-    (void)cls, (void)mhd, (void)code;
-    if (conn == NULL)
-        return;
     if (conn->state == CONN_WAITING)
         cancel(conn);
     conn_unwatch(conn);
@@ -327,6 +336,13 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls, 
     conn->target = conn->target_inline;
     conn->requests++;
     conn_enter(conn, CONN_IDLE, 0);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls, enum MHD_RequestTerminationCode code)
+{
+    (void)cls, (void)mhd, (void)code;
+    if (*con_cls != NULL)
+        end_request(*con_cls);
     *con_cls = NULL;
 }
 
@@ -364,6 +380,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
     atomic_fetch_sub_explicit(http->config.connections, 1, memory_order_relaxed);
     if (conn == NULL)
         return;
+    if (conn->state != CONN_IDLE)
+        end_request(conn); /* MHD does not tell the end of a request that it refused by itself */
     conn_unlink(conn);
     http->connections--;
     free(conn);

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 
-import { heads } from './lib/heads.mjs'
+import { HEAD_BYTES_MAX, headOf, heads } from './lib/heads.mjs'
 import { parseResponse } from './lib/socket.mjs'
 import { start } from './lib/trouped.mjs'
 import { eventually } from './lib/wait.mjs'
@@ -144,6 +144,25 @@ test('hostile input', { concurrency: AT_ONCE }, async (t) => {
     )
   }
   await Promise.all(rows)
+})
+
+test('a head of exactly the limit is served, first and later', async () => {
+  const connection = await node.connect()
+  for (const where of ['target', 'header', 'target', 'header']) {
+    const bytes = headOf(HEAD_BYTES_MAX, where)
+    assert.equal(bytes.length, HEAD_BYTES_MAX)
+    assert.equal((await connection.send(bytes).response()).status, 200)
+  }
+  connection.close()
+})
+
+test('a query of thousands of parameters without a name is read over, first and later', async () => {
+  const connection = await node.connect()
+  for (let i = 0; i < 3; i++) {
+    const response = await connection.request('GET', `/version?${'&'.repeat(10_000)}`)
+    assert.equal(response.status, 200, response.text)
+  }
+  connection.close()
 })
 
 test('a good client was served meanwhile', async () => {

@@ -3,12 +3,23 @@
 // The node as an operator meets it: start, ports, refusals to start, signals, and clients that go away or dawdle.
 
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { test } from 'node:test'
 
 import { assertProblem } from './lib/problem.mjs'
+import { troupe } from './lib/troupe.mjs'
 import { Connection, requestBytes } from './lib/socket.mjs'
 import { run, start, temporaryFolder } from './lib/trouped.mjs'
 import { eventually, within } from './lib/wait.mjs'
@@ -55,6 +66,29 @@ test('port 0 is read back and told in every place', async (t) => {
   assert.equal(node.stdout.trim().split('\n').length, 1, 'exactly one line is announced')
   await node.stop()
   assert.equal(existsSync(node.portsFile), false, 'the ports file is removed')
+})
+
+test('an advertised address is told, and programs on this machine use the bound one', async (t) => {
+  const node = await start(t, ['--advertise', 'node.example:9', '--ports-file', ''])
+  const bound = /^http:\/\/127\.0\.0\.1:\d+$/
+  assert.equal(node.api, 'http://node.example:9')
+  assert.match(node.ready.api_bound, bound)
+  const runtime = temporaryFolder(t)
+  mkdirSync(path.join(runtime, 'troupe'), { mode: 0o700 })
+  const local = await start(t, ['--ports-file', path.join(runtime, 'troupe', 'x.ports.json'), '--advertise', 'a.example'])
+  assert.deepEqual(JSON.parse(readFileSync(path.join(runtime, 'troupe', 'x.ports.json'), 'utf8')), local.ready)
+  assert.match(local.ready.api_bound, bound)
+  assert.equal(new URL(local.api).port, new URL(local.ready.api_bound).port)
+  const doctor = await troupe(['doctor'], { env: { XDG_RUNTIME_DIR: runtime } })
+  assert.equal(doctor.code, 0, doctor.stdout)
+  assert.ok(doctor.stdout.includes(`${local.ready.api_bound}, from`), doctor.stdout)
+  assert.equal((await troupe(['spawn', 'counter'], { env: { XDG_RUNTIME_DIR: runtime } })).code, 0)
+})
+
+test('what is not advertised, or as bound, is told once', async (t) => {
+  const node = await start(t, ['--advertise', '127.0.0.1'])
+  assert.match(node.api, /^http:\/\/127\.0\.0\.1:\d+$/)
+  assert.equal('api_bound' in node.ready, false)
 })
 
 test('without --announce json a person reads the address', async (t) => {
@@ -167,8 +201,60 @@ test('a data directory in use by another node is an error, and free when that on
   assert.equal((await next.request('GET', '/version')).status, 200)
 })
 
+for (const [name, content] of [
+  ['empty', ''],
+  ['cut', 'c.4tq8v1m\n'],
+  ['another kind of id', 'n.4tq8v1m02x7kc\n'],
+  ['letters that no id has', 'c.4tq8v1m02x7ki\n'],
+  ['longer than an id', 'c.4tq8v1m02x7kc0\n'],
+  ['binary', Buffer.from([0xff, 0xfe, 0x00, 0x01])],
+]) {
+  test(`a damaged cluster id is an error, and stays as it is: ${name}`, async (t) => {
+    const folder = temporaryFolder(t)
+    const data = path.join(folder, 'data')
+    const first = await start(t, ['--data-dir', data], { folder })
+    await first.stop()
+    const file = path.join(data, 'cluster')
+    const good = readFileSync(file)
+    writeFileSync(file, content)
+    await assertRefused(run(t, ['--data-dir', data], { folder }), exit.dataDir, /data\/cluster is damaged.*remove it/)
+    assert.deepEqual(readFileSync(file), Buffer.from(content))
+    writeFileSync(file, good)
+    const again = await start(t, ['--data-dir', data], { folder })
+    assert.equal(again.ready.cluster, first.ready.cluster)
+  })
+}
+
 test('a ports file that cannot be written is an error', async (t) => {
   await assertRefused(run(t, ['--ports-file', '/nonexistent/ports.json']), exit.failed, /\/nonexistent\/ports\.json/)
+})
+
+test('a ports file takes the place of nothing but a file', async (t) => {
+  const folder = temporaryFolder(t)
+  const link = path.join(folder, 'link')
+  symlinkSync('/dev/null', link)
+  await assertRefused(run(t, ['--ports-file', link], { folder }), exit.failed, /--ports-file: cannot write .*link/)
+  assert.equal(readlinkSync(link), '/dev/null')
+})
+
+for (const name of ['lock', 'layout', 'cluster']) {
+  test(`a data directory whose ${name} is a link is refused, and the link is not followed`, async (t) => {
+    const folder = temporaryFolder(t)
+    const data = path.join(folder, 'data')
+    const victim = path.join(folder, 'victim')
+    mkdirSync(data)
+    symlinkSync(victim, path.join(data, name))
+    await assertRefused(run(t, ['--data-dir', data], { folder }), exit.dataDir, /--data-dir: cannot .*data/)
+    assert.equal(existsSync(victim), false)
+  })
+}
+
+test('a FIFO in a data directory does not hold the start', async (t) => {
+  const folder = temporaryFolder(t)
+  const data = path.join(folder, 'data')
+  mkdirSync(data)
+  execFileSync('mkfifo', [path.join(data, 'layout')])
+  await assertRefused(run(t, ['--data-dir', data], { folder }), exit.dataDir, /has layout ''/)
 })
 
 // ---- configuration ----
@@ -214,6 +300,35 @@ test('--print-config prints what holds, and takes it back', async (t) => {
   assert.equal(again.stdout, printed.stdout)
 })
 
+test('each line that --print-config prints is accepted back, as a variable and as a flag', async (t) => {
+  const rows = [
+    [],
+    ['--advertise', 'node.example', '--insecure', '--ports-file', '', '--data-dir', 'data', '--memory-max', '64M'],
+    ['--advertise', '[::1]:80', '--listen-api', '[::1]:0', '--allow-host', 'a.example', '--workers', '0'],
+  ]
+  for (const args of rows) {
+    const printed = (await run(t, [...args, '--print-config']).untilExit()).stdout
+    const settings = printed
+      .trimEnd()
+      .split('\n')
+      .map((line) => /^([a-z-]+) =(?: (.*))?$/.exec(line).slice(1))
+      .map(([flag, value]) => [flag, value ?? ''])
+    assert.ok(settings.length > 14, printed)
+    const env = Object.fromEntries(
+      settings.map(([flag, value]) => [`TROUPE_${flag.toUpperCase().replaceAll('-', '_')}`, value]),
+    )
+    const flags = settings.flatMap(([flag, value]) =>
+      flag === 'insecure' ? (value === '1' ? ['--insecure'] : []) : [`--${flag}=${value}`],
+    )
+    assert.equal((await run(t, ['--print-config'], { env }).untilExit()).stdout, printed)
+    assert.equal((await run(t, [...flags, '--print-config']).untilExit()).stdout, printed)
+    for (const one of [run(t, ['--check-config'], { env }), run(t, [...flags, '--check-config'])]) {
+      const { code, stderr } = await one.untilExit()
+      assert.equal(code, 0, stderr)
+    }
+  }
+})
+
 test('a flag counts more than the environment', async (t) => {
   const printed = await run(t, ['--workers', '3', '--print-config'], { env: { TROUPE_WORKERS: '5' } }).untilExit()
   assert.match(printed.stdout, /^workers = 3$/m)
@@ -227,6 +342,41 @@ test('--check-config judges and starts nothing', async (t) => {
   assert.deepEqual(readdirSync(node.folder), [])
 })
 
+// ---- the log ----
+
+const logLine = (node, fits) => node.line((text) => text.startsWith('{') && fits(JSON.parse(text)), 'stderr').then(JSON.parse)
+
+test('a spawn that fails is logged with its behavior', async (t) => {
+  const node = await start(t)
+  const json = { behavior: 'counter', args: { value: 'many' } }
+  assert.equal((await node.request('POST', '/v1/actors', { json })).status, 422)
+  const line = await logLine(node, ({ msg }) => msg === 'spawn')
+  assert.equal(line.behavior, 'counter')
+  assert.equal(line.result, 'schema')
+  assert.match(line.from, /^127\.0\.0\.1:\d+$/)
+})
+
+test('how an actor was ended is logged, with the reason that the client gave', async (t) => {
+  const node = await start(t)
+  for (const mode of ['stop', 'drain', 'kill']) {
+    const { ref } = await node.spawn('echo')
+    const reason = `${mode} "it" \\ {now} \u0085\u009b2J`
+    const target = `/v1/actors/${ref}?mode=${mode}&reason=${encodeURIComponent(reason)}`
+    assert.equal((await node.request('DELETE', target)).status, 204)
+    const line = await logLine(node, ({ msg, actor }) => msg === mode && actor === ref)
+    assert.equal(line.reason, reason)
+    assert.equal(line.result, 'ok')
+  }
+})
+
+test('words of a client do not reach a terminal as commands', async (t) => {
+  const node = await start(t, ['--log', 'human'])
+  const { ref } = await node.spawn('echo')
+  await node.request('DELETE', `/v1/actors/${ref}?reason=${encodeURIComponent('a\u009b2Jb')}`)
+  const line = await node.line((text) => text.includes(' stop '), 'stderr')
+  assert.ok(line.includes('reason=a?2Jb'), line)
+})
+
 // ---- the end ----
 
 test('SIGTERM drains: what was accepted is answered, new work is refused', async (t) => {
@@ -236,6 +386,23 @@ test('SIGTERM drains: what was accepted is answered, new work is refused', async
   assert.equal((await waiting.response('POST')).status, 200)
   const { code, stderr } = await node.untilExit()
   assert.equal(code, 0, stderr)
+})
+
+test('who is not there while the node drains may be elsewhere', async (t) => {
+  const node = await start(t)
+  const { ref } = await node.spawn('echo', { name: 'first' })
+  const waiting = await callWaiting(node, 'late', { ms: 1000 })
+  node.signalTo('SIGTERM')
+  const seen = []
+  const asks = [`/v1/actors/${ref}`, '/v1/actors/@first', '/v1/names/first']
+  await eventually(async () => {
+    const response = await node.request('GET', asks[seen.length])
+    if (response.status === 200) return false // not ended yet
+    assertProblem(response, { status: 503, code: 'draining', retry: 'yes', outcome: 'not_done', detail: /another node/ })
+    return seen.push(response) === asks.length
+  }, 'the actor has ended')
+  assert.equal((await waiting.response('POST')).status, 200)
+  assert.equal((await node.untilExit()).code, 0)
 })
 
 test('SIGTERM ends a node in which a call would wait for ever', async (t) => {

@@ -137,7 +137,7 @@ test('a name that is taken is 409 and tells the holder', async () => {
     status: 409,
     code: 'name_taken',
     field: 'name',
-    detail: /if_exists/,
+    detail: /the name taken;.*if_exists/,
   })
   assert.equal(problem.actor, ref)
 })
@@ -217,13 +217,33 @@ test('a type that the behavior does not take is 422', async () => {
     status: 422,
     code: 'unknown_type',
     field: 'type',
-    detail: /\/v1\/behaviors/,
+    detail: /behavior counter .* type subtract.*\/v1\/behaviors\/counter/,
   })
   assertProblem(await client.post('/v1/actors/@taken/cast/subtract', {}), {
     status: 422,
     code: 'unknown_type',
     field: 'type',
+    detail: /behavior counter .* type subtract.*\/v1\/behaviors\/counter/,
   })
+})
+
+test('a type that is too long is refused with the rule', async () => {
+  for (const verb of ['call', 'cast']) {
+    assert.notEqual((await client.post(`/v1/actors/@echo/${verb}/${'x'.repeat(64)}`, {})).status, 400)
+    assertProblem(await client.post(`/v1/actors/@echo/${verb}/${'x'.repeat(65)}`, {}), {
+      status: 400,
+      code: 'invalid',
+      field: 'type',
+      detail: /1 to 64 of/,
+    })
+  }
+})
+
+test('a type that only begins as that of a batch is none', async () => {
+  const cast = (type) =>
+    client.request('POST', '/v1/actors/@echo/cast/echo', { body: '1\n2\n', headers: [['Content-Type', type]] })
+  assert.deepEqual((await cast('application/x-ndjson')).json, { accepted: 2 })
+  assert.deepEqual((await cast('application/x-ndjsonx')).json, { accepted: 1 })
 })
 
 test('a type with characters that no type has is refused', async () => {
@@ -240,6 +260,8 @@ test('a call by GET of a type that changes something is 405', async () => {
 
 test('an application error has its own code and status', async () => {
   await node.spawn('faulty', { name: 'app' })
+  const bare = await client.post('/v1/actors/@app/call/app_error', { code: 'teapot', status: 418 })
+  assertProblem(bare, { status: 418, code: 'app.teapot' })
   const json = { code: 'teapot', status: 418, detail: 'short and stout' }
   assertProblem(await client.post('/v1/actors/@app/call/app_error', json), {
     status: 418,
@@ -276,6 +298,36 @@ test('a call that nobody answers is 504 after its timeout', async () => {
   const tookMs = Number(process.hrtime.bigint() - started) / 1e6
   assertProblem(response, { status: 504, code: 'timeout', outcome: 'unknown', retry: 'if_idempotent' })
   assert.ok(tookMs >= 50, `after ${tookMs} ms`)
+})
+
+test('an idle node keeps a deadline', async (t) => {
+  const idle = await start(t, ['--workers', '1', '--drain-timeout', '100ms'])
+  await idle.spawn('faulty', { name: 'silent' })
+  const connection = await idle.connect()
+  for (let i = 0; i < 5; i++) {
+    connection.send(requestBytes('POST', '/v1/actors/@silent/call/never?timeout=50ms', { body: '{}' }))
+    assertProblem(await connection.response('POST', 2000), { status: 504, code: 'timeout', retry: 'if_idempotent' })
+  }
+  connection.close()
+})
+
+test('a call whose time is over is not handled', async (t) => {
+  const busy = await start(t, ['--workers', '2'])
+  const callers = [await busy.connect(), await busy.connect()]
+  let late = 0
+  for (let round = 0; late < 3; round++) {
+    assert.ok(round < 100, 'no call was late')
+    const { ref } = await busy.spawn('faulty')
+    const ask = (caller, verb, json) =>
+      caller.request('POST', `/v1/actors/${ref}/${verb}`, { body: JSON.stringify(json) })
+    assert.equal((await ask(callers[round % 2], 'cast/spin', { us: 200_000 })).status, 202)
+    const { status } = await ask(callers[(round + 1) % 2], 'call/fail?timeout=20ms', {})
+    if (status === 500) continue // the worker of this caller ran the turn, so the call was only made behind it
+    assert.equal(status, 504)
+    late++
+    assert.equal((await ask(callers[0], 'call/spin', { us: 1 })).status, 200, 'the actor never came to fail')
+  }
+  for (const caller of callers) caller.close()
 })
 
 test('an actor killed while a call waits answers it', async () => {

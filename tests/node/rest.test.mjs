@@ -273,6 +273,17 @@ test('bodies pass through untouched, with their content type', async () => {
   }
 })
 
+test('a reply of a type that a client chose is nothing that a browser would run', async () => {
+  const { ref } = await spawn('echo')
+  const response = await client.request('POST', `/v1/actors/${ref}/call/echo`, {
+    body: '<script>alert(1)</script>',
+    headers: [['Content-Type', 'text/html']],
+  })
+  assert.equal(response.headers.get('content-type'), 'text/html')
+  assert.match(response.headers.get('content-security-policy'), /^sandbox;/)
+  assert.equal(response.headers.get('x-content-type-options'), 'nosniff')
+})
+
 test('a chunked body arrives whole', async () => {
   const { ref } = await spawn('echo')
   const chunks = ['"a', 'bc'.repeat(5000), '"'].map((text) => `${text.length.toString(16)}\r\n${text}\r\n`).join('')

@@ -162,6 +162,8 @@ static void expect_problem(unsigned status, const char *code, const char *field)
     assert_string_equal(json_string_value(json_object_get(doc, "code")), code);
     assert_int_equal(json_integer_value(json_object_get(doc, "status")), status);
     assert_true(strlen(json_string_value(json_object_get(doc, "detail"))) > 5);
+    assert_string_not_equal(json_string_value(json_object_get(doc, "detail")),
+                            json_string_value(json_object_get(doc, "title")));
     assert_non_null(json_object_get(doc, "retry"));
     assert_non_null(json_object_get(doc, "outcome"));
     assert_non_null(strstr(json_string_value(json_object_get(doc, "type")), code));
@@ -220,6 +222,9 @@ static void a_taken_name_is_told_with_its_holder_test(void **state)
     expect_member("name", "hits");
 }
 
+/* 65 letters */
+#define LONG_TYPE "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklm"
+
 /* method, target, body, then what is refused and at which field */
 static void refusals_name_what_is_wrong_test(void **state)
 {
@@ -251,6 +256,9 @@ static void refusals_name_what_is_wrong_test(void **state)
         {"POST", "/v1/actors/@c/call/add?timeout=11m", "", 400, "invalid", "timeout"},
         {"POST", "/v1/actors/@c/call/add", "{\"by\":", 400, "malformed", NULL},
         {"POST", "/v1/actors/@c/call/nope", "", 422, "unknown_type", "type"},
+        {"POST", "/v1/actors/@c/call/" LONG_TYPE, "", 400, "invalid", "type"},
+        {"POST", "/v1/actors/@c/cast/" LONG_TYPE, "", 400, "invalid", "type"},
+        {"GET", "/v1/actors/@c/call/" LONG_TYPE, NULL, 400, "invalid", "type"},
         {"GET", "/v1/actors/@c/call/nope", NULL, 422, "unknown_type", "type"},
         {"GET", "/v1/actors/@c/call/add", NULL, 405, "method_not_allowed", NULL},
         {"GET", "/v1/names/none", NULL, 404, "not_found", "name"},
@@ -326,6 +334,20 @@ static void a_batch_is_one_body_a_line_test(void **state)
     assert_string_equal(world.body, "{\"accepted\":0}");
 }
 
+/* With parameters it is a batch; a type that only begins so is a body like any other. */
+static void a_batch_is_told_by_its_whole_type_test(void **state)
+{
+    struct ask question = {.method = "POST", .target = "/v1/actors/@e/cast/echo", .body = "1\n2\n",
+                           .content_type = "application/x-ndjson; charset=utf-8"};
+    (void)state;
+    ask("POST", "/v1/actors", "{\"behavior\":\"echo\",\"name\":\"e\"}");
+    assert_int_equal(ask_all(&question), 202);
+    assert_string_equal(world.body, "{\"accepted\":2}");
+    question.content_type = "application/x-ndjsonx";
+    assert_int_equal(ask_all(&question), 202);
+    assert_string_equal(world.body, "{\"accepted\":1}");
+}
+
 /* Nothing polls between the lines, so a mailbox of two takes two. */
 static void a_batch_says_how_many_were_taken_test(void **state)
 {
@@ -336,6 +358,7 @@ static void a_batch_says_how_many_were_taken_test(void **state)
     ask_all(&question);
     expect_problem(429, "mailbox_full", NULL);
     assert_non_null(strstr(world.body, "\"accepted\":2"));
+    assert_non_null(strstr(world.body, "line 3 was refused"));
     assert_non_null(strstr(world.body, "\"retry_after_ms\":"));
     assert_non_null(strstr(world.headers, "Retry-After: 1"));
 }
@@ -399,6 +422,59 @@ static void a_reply_that_is_late_is_a_timeout_test(void **state)
     expect_problem(500, "no_reply", NULL);
     ask("POST", "/v1/actors/@f/call/app_error", "{\"code\":\"tea\",\"status\":418,\"detail\":\"short and stout\"}");
     expect_problem(418, "app.tea", NULL);
+}
+
+/* Time moves while the actor has its first message: the second, a call that would end the actor, is over by then. */
+static void a_call_whose_time_is_over_is_not_handled_test(void **state)
+{
+    struct api_request req;
+    char target[] = "/v1/actors/@f/call/fail?timeout=20ms";
+    struct ask question = {.method = "POST", .target = target, .body = "{}"};
+    (void)state;
+    ask("POST", "/v1/actors", "{\"behavior\":\"faulty\",\"name\":\"f\"}");
+    assert_int_equal(ask("POST", "/v1/actors/@f/cast/spin", "{\"us\":1}"), 202);
+    unsigned before = world.answers;
+    send_request(&req, target, &question); /* queued behind the spin, since nothing polls */
+    assert_int_equal(world.answers, before);
+    world.now_ns += 30000000;
+    pass(0);
+    assert_int_equal(world.answers, before + 1);
+    expect_problem(504, "timeout", NULL);
+    assert_int_equal(ask("GET", "/v1/actors/@f", NULL), 200);
+    expect_member("state", "running");
+}
+
+/* While the node ends its actors, one that is not there says nothing about other nodes. */
+static void who_is_not_there_while_the_node_drains_may_be_elsewhere_test(void **state)
+{
+    static const struct { const char *method, *target; } rows[] = {
+        {"GET", "/v1/actors/@none"},       {"POST", "/v1/actors/@none/call/get"}, {"POST", "/v1/actors/@none/cast/get"},
+        {"GET", "/v1/names/none"},         {"DELETE", "/v1/actors/@none"},        {"GET", "/v1/actors/%s"},
+        {"POST", "/v1/actors/%s/call/get"}, {"POST", "/v1/actors/%s/cast/get"},    {"GET", "/v1/actors/%s/call/get"},
+        {"DELETE", "/v1/actors/%s"},
+    };
+    char ref[TROUPE_REF_TEXT_MAX], target[256];
+    (void)state;
+    assert_int_equal(ask("POST", "/v1/actors", "{\"behavior\":\"counter\"}"), 201);
+    json_t *doc = json_loadb(world.body, world.body_len, 0, NULL);
+    snprintf(ref, sizeof ref, "%s", json_string_value(json_object_get(doc, "ref")));
+    json_decref(doc);
+    snprintf(target, sizeof target, "/v1/actors/%s", ref);
+    assert_int_equal(ask("DELETE", target, NULL), 204);
+    for (int draining = 0; draining < 2; draining++) {
+        atomic_store(&world.health.phase, draining ? API_DRAINING : API_UP);
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            bool is_gone = strstr(rows[i].target, "%s") != NULL;
+            const char *after = is_gone ? strstr(rows[i].target, "%s") + 2 : rows[i].target;
+            snprintf(target, sizeof target, "%s%s%s", is_gone ? "/v1/actors/" : "", is_gone ? ref : "", after);
+            ask(rows[i].method, target, "");
+            if (draining)
+                expect_problem(503, "draining", NULL);
+            else
+                expect_problem(is_gone ? 410 : 404, is_gone ? "gone" : "not_found", NULL);
+            expect_member("retry", draining ? "yes" : "no");
+        }
+    }
 }
 
 /* A client that leaves: the request is cancelled, and no answer comes for it. */
@@ -504,6 +580,8 @@ int main(void)
         API_TEST(bodies_pass_through_with_their_type_test), API_TEST(a_batch_is_one_body_a_line_test),
         API_TEST(a_batch_says_how_many_were_taken_test), API_TEST(lists_go_by_pages_test),
         API_TEST(only_known_hosts_and_origins_may_ask_test), API_TEST(a_reply_that_is_late_is_a_timeout_test),
+        API_TEST(a_batch_is_told_by_its_whole_type_test), API_TEST(a_call_whose_time_is_over_is_not_handled_test),
+        API_TEST(who_is_not_there_while_the_node_drains_may_be_elsewhere_test),
         API_TEST(a_cancelled_request_is_not_answered_test), API_TEST(health_follows_the_phase_test),
         API_TEST(pages_have_tags_test), API_TEST(document_and_routes_agree_test),
         API_TEST(metrics_have_help_and_type_test),

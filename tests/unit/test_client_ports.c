@@ -35,6 +35,20 @@ static void test_a_ports_file_is_read(void **state)
     assert_int_equal(entry.pid, 17);
 }
 
+/* The bound address is what counts on the node's machine; one that is damaged is not passed over. */
+static void test_the_bound_address_comes_first(void **state)
+{
+    static const char good[] = "{\"cluster\":\"c\",\"node\":\"n.a\",\"api\":\"http://node.example:80\","
+                               "\"api_bound\":\"http://127.0.0.1:41873\",\"pid\":1}";
+    static const char bad[] = "{\"cluster\":\"c\",\"node\":\"n.a\",\"api\":\"http://node.example:80\","
+                              "\"api_bound\":\"\",\"pid\":1}";
+    troupe_client_node_entry entry;
+    (void)state;
+    assert_int_equal(troupe__ports_parse(good, sizeof good - 1, &entry), 0);
+    assert_string_equal(entry.api, "http://127.0.0.1:41873");
+    assert_int_equal(troupe__ports_parse(bad, sizeof bad - 1, &entry), TROUPE_E_MALFORMED);
+}
+
 /* Every truncation is refused: the file of a node that died while it wrote is not half believed. */
 static void test_a_truncated_ports_file_is_refused(void **state)
 {
@@ -237,6 +251,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_ports_file_is_read),
+        cmocka_unit_test(test_the_bound_address_comes_first),
         cmocka_unit_test(test_a_truncated_ports_file_is_refused),
         cmocka_unit_test(test_a_wrong_ports_file_is_refused),
         cmocka_unit_test(test_ports_files_are_told_by_their_names),

@@ -221,6 +221,99 @@ static void test_many_names(void **state)
     free_names(names);
 }
 
+/* ---- the walk ---- */
+
+static bool on_one(void *user, troupe_view name, uint32_t slot, uint32_t generation)
+{
+    unsigned *seen = user;
+
+    (void)name, (void)generation;
+    seen[slot]++;
+    return false;
+}
+
+/* One name at a time: each once, and none is passed over behind the one that ended a slice. */
+static void test_a_walk_stops_at_once_and_goes_on_behind(void **state)
+{
+    struct names *names = make_names();
+    static unsigned seen[1001];
+    char text[32];
+
+    (void)state;
+    for (uint32_t i = 1; i <= 1000; i++) {
+        snprintf(text, sizeof text, "name %u", i);
+        take(names, text, i, 1);
+    }
+    uint64_t cursor = 0;
+    for (unsigned shown = 1; shown <= 1000; shown++) {
+        unsigned before = 0, after = 0;
+        for (unsigned i = 1; i <= 1000; i++)
+            before += seen[i];
+        assert_true(troupe__names_scan(names, &cursor, 100000, on_one, seen));
+        for (unsigned i = 1; i <= 1000; i++)
+            after += seen[i];
+        assert_int_equal(after, before + 1);
+    }
+    assert_false(troupe__names_scan(names, &cursor, 100000, on_one, seen));
+    for (unsigned i = 1; i <= 1000; i++)
+        assert_int_equal(seen[i], 1);
+    for (uint32_t i = 1; i <= 1000; i++)
+        troupe__names_give_all(names, i, 1);
+    free_names(names);
+}
+
+struct change {
+    struct names *names;
+    uint32_t next_slot;
+    unsigned seen[101];
+};
+
+/* Takes three names and gives one of them back, which deadlocks under a lock of the table. */
+static bool on_name_change(void *user, troupe_view name, uint32_t slot, uint32_t generation)
+{
+    struct change *change = user;
+
+    (void)name, (void)generation;
+    if (slot > 100) /* those that came meanwhile may be shown or not */
+        return true;
+    change->seen[slot]++;
+    for (int i = 0; i < 3; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "new %u", change->next_slot);
+        take(change->names, text, change->next_slot++, 1);
+    }
+    troupe__names_give_all(change->names, change->next_slot - 1, 1);
+    return true;
+}
+
+/* The tables double several times under the walk; what was there all the time is shown, and shown once. */
+static void test_a_walk_sees_what_stays_once_while_names_come_and_go(void **state)
+{
+    struct change change = {.names = make_names(), .next_slot = 101};
+    char text[32];
+
+    (void)state;
+    for (uint32_t i = 1; i <= 100; i++) {
+        snprintf(text, sizeof text, "old %u", i);
+        take(change.names, text, i, 1);
+    }
+    uint64_t cursor = 0;
+    unsigned slices = 0;
+    while (troupe__names_scan(change.names, &cursor, 3, on_name_change, &change)) {
+        for (unsigned i = 0; i < 200 && slices < 50; i++) {
+            snprintf(text, sizeof text, "between %u", change.next_slot);
+            take(change.names, text, change.next_slot++, 1);
+        }
+        assert_in_range(++slices, 1, 20000);
+    }
+    for (unsigned i = 1; i <= 100; i++)
+        assert_int_equal(change.seen[i], 1);
+    for (uint32_t i = 1; i < change.next_slot; i++)
+        troupe__names_give_all(change.names, i, 1);
+    assert_int_equal(atomic_load(&change.names->count), 0);
+    free_names(change.names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +323,8 @@ int main(void)
         cmocka_unit_test(test_names_that_differ_in_one_byte_are_different_names),
         cmocka_unit_test(test_what_is_no_name),
         cmocka_unit_test(test_many_names),
+        cmocka_unit_test(test_a_walk_stops_at_once_and_goes_on_behind),
+        cmocka_unit_test(test_a_walk_sees_what_stays_once_while_names_come_and_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

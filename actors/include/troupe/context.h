@@ -33,7 +33,8 @@ void troupe_free(void *ptr);
 /* Send without answer. 0 means the receiver's mailbox took it.
  * Fails: TROUPE_E_FULL (with TROUPE_BEHAVIOR_WRITABLE one TROUPE_MSG_WRITABLE follows when the
  *        mailbox is at half its depth), GONE, NOT_FOUND,
- *        DRAINING, UNKNOWN_TYPE, TOO_LARGE, UNREACHABLE, NO_MEMORY */
+ *        SHED (policy drop newest), DRAINING, UNKNOWN_TYPE, TOO_LARGE (also when it is larger than the whole
+ *        mailbox), UNREACHABLE, NO_MEMORY */
 static inline int troupe_cast(troupe_ctx *ctx, troupe_ref to, const char *type, troupe_body body);
 
 /* The same; by address, because two structs by value cost more than the rest of the call. */
@@ -78,8 +79,6 @@ TROUPE_MUST_USE int troupe_reply_keep(troupe_ctx *ctx, troupe_handle *ret_handle
 /* Answer a kept call; the handle is used up. TROUPE_E_STATE when it was used or its caller's deadline has passed. */
 TROUPE_MUST_USE int troupe_reply_to(troupe_ctx *ctx, troupe_handle handle, troupe_body body);
 TROUPE_MUST_USE int troupe_reply_error_to(troupe_ctx *ctx, troupe_handle handle, int error, const char *detail);
-TROUPE_MUST_USE int troupe_reply_app_error_to(troupe_ctx *ctx, troupe_handle handle, const char *code,
-                                              unsigned status, const char *detail);
 TROUPE_MUST_USE int troupe_reply_app_error_to(troupe_ctx *ctx, troupe_handle handle, const char *code, unsigned status,
                                               const char *detail);
 
@@ -101,7 +100,7 @@ typedef struct troupe_spawn_opts {
     enum troupe_restart restart;      /* what this parent does when the child ends */
     uint32_t shutdown_timeout_ms;     /* 0: the default, 5 s; then the child is killed */
     uint32_t backoff_min_ms;          /* delay of the first restart in a row; it doubles, with jitter ... */
-    uint32_t backoff_max_ms;          /* ... up to this; 0 and 0: restarts are immediate */
+    uint32_t backoff_max_ms;          /* ... up to this, or the min if that is more; 0 and 0: restarts are immediate */
     uint64_t child_tag;               /* comes back in child events */
     bool link;
     troupe_view subject;              /* edges only: who asked */
@@ -131,7 +130,8 @@ uint32_t troupe_children_count(const troupe_ctx *ctx);
 
 /* ---- links and monitors ---- */
 
-/* Exactly one down() follows, also when the target is gone already or lies on a lost home. */
+/* Exactly one down() follows, also when the target is gone already or lies on a lost home.
+ * Fails: TROUPE_E_LIMIT at TROUPE_BONDS_PER_ACTOR_MAX, TROUPE_E_STATE in stop, NO_MEMORY; links too. */
 TROUPE_MUST_USE int troupe_monitor(troupe_ctx *ctx, troupe_ref ref, uint64_t *ret_monitor);
 TROUPE_MUST_USE int troupe_demonitor(troupe_ctx *ctx, uint64_t monitor); /* no down() after it, also not a queued one */
 

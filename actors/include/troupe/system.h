@@ -100,7 +100,7 @@ struct troupe_request {
 
 /* Call an actor for an outsider. `done` runs exactly once, on this worker: before this returns when the actor is here,
  * idle and quick (it then ran in this very call), else from a later poll. Refusals come through `done` too.
- * timeout_ms 0: the default. Not inside a turn. */
+ * timeout_ms 0: the default. Inside a `done` the actor is never run at once: it is queued. */
 void troupe_request_call(troupe_worker *worker, troupe_request *request, troupe_request_fn done, troupe_ref to,
                          troupe_view type, troupe_body body, troupe_view subject, uint32_t timeout_ms);
 
@@ -169,8 +169,12 @@ bool troupe_system_scan(troupe_system *system, uint64_t *cursor, uint32_t slots,
 
 TROUPE_MUST_USE int troupe_system_whereis(troupe_system *system, troupe_view name, troupe_ref *ret_ref);
 
-/* Walk the names in a stable order, in slices, as troupe_system_scan does. */
-bool troupe_system_scan_names(troupe_system *system, uint64_t *cursor, uint32_t names,
+/* Walk the names in a stable order, in slices, as troupe_system_scan does: looks at no more than `buckets` buckets of
+ * the table, each of which has two names or so, and stops behind the name for which `fn` returns false. A name that is
+ * there from the first slice to the last is shown once. No lock is held while `fn` runs.
+ *
+ * Lives: `name` is a copy, valid until fn returns. */
+bool troupe_system_scan_names(troupe_system *system, uint64_t *cursor, uint32_t buckets,
                               bool (*fn)(void *user, troupe_view name, troupe_ref ref), void *user);
 
 /* Sums over all workers; each figure only grows, but actors, names and memory_bytes. Advisory while workers run. */

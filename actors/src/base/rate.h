@@ -47,6 +47,8 @@ static inline bool restart_window_add(struct restart_window *window, uint64_t no
 static inline uint64_t backoff_delay_ns(struct rng *rng, uint32_t min_ms, uint32_t max_ms, uint32_t attempt)
 {
     uint64_t delay_ms = min_ms;
+    if (max_ms < min_ms)
+        max_ms = min_ms;
     for (uint32_t i = 0; i < attempt && delay_ms < max_ms; i++)
         delay_ms *= 2;
     if (delay_ms > max_ms)

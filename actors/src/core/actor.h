@@ -4,7 +4,7 @@
  * and is never unmapped while the system lives. So any thread may look at any slot at any time; what it finds there is
  * judged by the generation.
  *
- * What an idle actor does not need (calls, timers, links, children, names) is in `extra`, which is made on first use.
+ * What an idle actor does not need (calls, timers, links, children) is in `extra`, which is made on first use.
  *
  * Threads: fields marked any may be touched by all; the others belong to the owner: the turn that runs the actor, from
  * the claim of the mailbox word to going idle. */
@@ -38,7 +38,7 @@ struct kind; /* a registered behavior, see system.h of the core */
 struct actor {
     /* Any thread. */
     _Atomic uint64_t word;                 /* mailbox.h */
-    _Atomic uint64_t identity;             /* generation << 32 | signals: a signal cannot hit a successor */
+    _Atomic uint64_t identity;             /* generation << 32 | signals: none but SYSTEM hits a successor */
     _Atomic(struct message *) system_lane; /* stack of system messages; SYSTEM_LANE_SHUT when nobody is here */
     _Atomic uint32_t mailbox_bytes;        /* of bodies over TROUPE_SMALL_BODY_BYTES */
     _Atomic uint8_t state;                 /* enum troupe_actor_state; 0: never used. Set by the owner, monotonic */

@@ -23,7 +23,7 @@
 /* An actor's own monitors are found by their id alone. */
 static uint64_t hash_of(enum bond_kind kind, troupe_ref ref, uint64_t id)
 {
-    uint64_t state = id * 4 + kind;
+    uint64_t state = id * 8 + kind;
     if (kind != BOND_MONITORS)
         state ^= ref.home.low ^ ((uint64_t)ref.slot << 32 | ref.generation);
     return rng_mix(&state);
@@ -126,6 +126,14 @@ static void tell(troupe_worker *worker, struct message *message, enum message_wh
                  enum troupe_exit_cause cause, int error, troupe_view detail)
 {
     troupe_ref to = message->msg.from;
+    if (detail.len > troupe__message_text_room(message)) { /* where there is no memory they are cut */
+        struct message *larger = troupe__message_new_bare(&worker->pool, what, troupe__reason_cut(detail).len);
+        if (larger) {
+            larger->call_id = message->call_id;
+            troupe__message_free(&worker->pool, message);
+            message = larger;
+        }
+    }
     troupe__message_set_text(message, detail);
     message->what = (uint8_t)what;
     message->cause = (uint8_t)cause;
@@ -134,7 +142,7 @@ static void tell(troupe_worker *worker, struct message *message, enum message_wh
     troupe__send_reserved(worker, to, message);
 }
 
-/* A message with room for the words of an end. */
+/* What is asked of another, and will tell of its end: there is room for a few words. */
 static struct message *new_request(troupe_worker *worker, enum message_what what, troupe_ref from, uint64_t id)
 {
     struct message *request = troupe__message_new_bare(&worker->pool, what, 0);
@@ -337,7 +345,46 @@ int troupe__bond_on_exit(troupe_ctx *ctx, struct message *message)
     return rc;
 }
 
+int troupe__bond_on_writable(troupe_ctx *ctx, struct message *message)
+{
+    struct actor *actor = ctx->actor;
+    struct extra *extra = actor->extra;
+    struct bond *bond = extra ? find_bond(&extra->bonds, BOND_REFUSED, message->msg.from, 0) : NULL;
+    int rc = 0;
+    if (bond) {
+        drop_bond(&ctx->worker->pool, &extra->bonds, bond);
+        message->msg.kind = TROUPE_MSG_WRITABLE;
+        rc = actor_kind(actor)->behavior->receive(ctx, actor_state(actor), &message->msg);
+    }
+    troupe__message_free(&ctx->worker->pool, message);
+    return rc;
+}
+
+void troupe__bond_ask_for_room(troupe_worker *worker, struct actor *asker, troupe_ref of)
+{
+    if (asker->ending || (asker->extra && find_bond(&asker->extra->bonds, BOND_REFUSED, of, 0)))
+        return;
+    struct message *request = new_request(worker, SYSTEM_WANT_WRITABLE, actor_ref(worker->system, asker), 0);
+    struct bond *bond = request ? add_bond(&worker->pool, asker, BOND_REFUSED, of, 0) : NULL;
+    if (bond && troupe__send_system(worker, of, request, SIGNAL_SYSTEM) == 0)
+        return;
+    if (bond)
+        drop_bond(&worker->pool, &asker->extra->bonds, bond);
+    if (request)
+        troupe__message_free(&worker->pool, request);
+}
+
 /* ---- what behaviors call ---- */
+
+/* A request to one who is gone is answered into the asker's own mailbox at once: who asks on and on could fill it. */
+static int check_asker(const struct actor *actor)
+{
+    if (actor_is_killed(actor))
+        return TROUPE_E_KILLED;
+    if (actor->ending)
+        return TROUPE_E_STATE;
+    return mailbox_depth(actor) < MAILBOX_ORDINARY_MAX ? 0 : TROUPE_E_LIMIT;
+}
 
 /* Send a request; to one who is gone it is answered at once, by a message to the asker itself. */
 static void request_or_refuse(troupe_worker *worker, troupe_ref to, struct message *request)
@@ -349,8 +396,9 @@ static void request_or_refuse(troupe_worker *worker, troupe_ref to, struct messa
 int troupe_monitor(troupe_ctx *ctx, troupe_ref ref, uint64_t *ret_monitor)
 {
     troupe_worker *worker = ctx->worker;
-    if (actor_is_killed(ctx->actor))
-        return TROUPE_E_KILLED;
+    int rc = check_asker(ctx->actor);
+    if (rc)
+        return rc;
     if (!troupe_ref_is_actor(ref))
         return TROUPE_E_INVALID;
     struct extra *extra = troupe__extra(&worker->pool, ctx->actor);
@@ -393,8 +441,9 @@ int troupe_demonitor(troupe_ctx *ctx, uint64_t monitor)
 int troupe_link(troupe_ctx *ctx, troupe_ref ref)
 {
     troupe_worker *worker = ctx->worker;
-    if (actor_is_killed(ctx->actor))
-        return TROUPE_E_KILLED;
+    int rc = check_asker(ctx->actor);
+    if (rc)
+        return rc;
     if (!troupe_ref_is_actor(ref) || troupe_ref_equal(ref, troupe_self(ctx)))
         return TROUPE_E_INVALID;
     struct extra *extra = troupe__extra(&worker->pool, ctx->actor);

@@ -119,12 +119,12 @@ int troupe__answer(troupe_worker *worker, const struct message *asked, troupe_re
     struct message_parts parts = {.what = MESSAGE_REPLY, .kind = TROUPE_MSG_REPLY, .from = from};
     char words[TROUPE_TYPE_BYTES_MAX + TROUPE_REASON_BYTES_MAX];
     if (answer->error) { /* an error's body: the application's code, then the detail */
-        size_t detail_len = answer->detail.len < TROUPE_REASON_BYTES_MAX ? answer->detail.len : TROUPE_REASON_BYTES_MAX;
+        troupe_view detail = troupe__reason_cut(answer->detail);
         if (answer->app_code.len)
             memcpy(words, answer->app_code.ptr, answer->app_code.len);
-        if (detail_len)
-            memcpy(words + answer->app_code.len, answer->detail.ptr, detail_len);
-        parts.body = troupe_body_json(words, answer->app_code.len + detail_len);
+        if (detail.len)
+            memcpy(words + answer->app_code.len, detail.ptr, detail.len);
+        parts.body = troupe_body_json(words, answer->app_code.len + detail.len);
     } else {
         parts.body = troupe_body_bytes(answer->body.ptr, answer->body.len, answer->content_type);
     }
@@ -175,6 +175,15 @@ void troupe__answer_with_error(troupe_worker *worker, struct message *asked, tro
 
 /* ---- what behaviors call ---- */
 
+static int check_answer(const troupe_answer *answer)
+{
+    if (answer->body.len > TROUPE_BODY_BYTES_MAX)
+        return TROUPE_E_TOO_LARGE;
+    if (answer->content_type && strlen(answer->content_type) > TROUPE_CONTENT_TYPE_BYTES_MAX)
+        return TROUPE_E_INVALID;
+    return 0;
+}
+
 /* Answer the call at hand once. */
 static int reply_now(troupe_ctx *ctx, const troupe_answer *answer)
 {
@@ -182,10 +191,11 @@ static int reply_now(troupe_ctx *ctx, const troupe_answer *answer)
         return TROUPE_E_KILLED;
     if (ctx->answered || !ctx->message)
         return TROUPE_E_STATE;
-    if (answer->body.len > TROUPE_BODY_BYTES_MAX)
-        return TROUPE_E_TOO_LARGE;
+    int rc = check_answer(answer);
+    if (rc)
+        return rc;
     ctx->answered = true;
-    int rc = troupe__answer(ctx->worker, ctx->message, troupe_self(ctx), answer);
+    rc = troupe__answer(ctx->worker, ctx->message, troupe_self(ctx), answer);
     if (rc)
         ctx->answer_failed = true; /* the caller is told after the turn, in the call's own memory */
     return rc;
@@ -201,7 +211,7 @@ int troupe_reply_error(troupe_ctx *ctx, int error, const char *detail)
 {
     if (error >= 0)
         return TROUPE_E_INVALID;
-    troupe_answer answer = {.error = error, .detail = troupe_view_of(detail)};
+    troupe_answer answer = {.error = error, .detail = troupe__reason_cut(troupe_view_of(detail))};
     return reply_now(ctx, &answer);
 }
 
@@ -215,7 +225,7 @@ int troupe_reply_app_error(troupe_ctx *ctx, const char *code, unsigned status, c
     troupe_answer answer = {.error = TROUPE_E_APP,
                             .app_code = troupe_view_of(code),
                             .app_status = (uint16_t)status,
-                            .detail = troupe_view_of(detail)};
+                            .detail = troupe__reason_cut(troupe_view_of(detail))};
     return app_error_is_valid(answer.app_code, status) ? reply_now(ctx, &answer) : TROUPE_E_INVALID;
 }
 
@@ -251,15 +261,16 @@ static int reply_kept(troupe_ctx *ctx, troupe_handle handle, const troupe_answer
     struct wait *wait = extra ? troupe__wait_find(&extra->waits, id, WAIT_KEPT) : NULL;
     if (!wait)
         return TROUPE_E_STATE; /* used up, or too late */
-    if (answer->body.len > TROUPE_BODY_BYTES_MAX)
-        return TROUPE_E_TOO_LARGE;
+    int rc = check_answer(answer);
+    if (rc)
+        return rc;
     struct message *asked = wait->message;
     troupe__wait_remove(&extra->waits, wait);
     if (asked == ctx->message) { /* kept in this very turn, which still needs the message */
         ctx->kept = ctx->answered = false;
         return reply_now(ctx, answer);
     }
-    int rc = troupe__answer(worker, asked, troupe_self(ctx), answer);
+    rc = troupe__answer(worker, asked, troupe_self(ctx), answer);
     if (rc)
         troupe__answer_with_error(worker, asked, troupe_self(ctx), rc, (troupe_view){"", 0});
     else
@@ -277,7 +288,7 @@ int troupe_reply_error_to(troupe_ctx *ctx, troupe_handle handle, int error, cons
 {
     if (error >= 0)
         return TROUPE_E_INVALID;
-    troupe_answer answer = {.error = error, .detail = troupe_view_of(detail)};
+    troupe_answer answer = {.error = error, .detail = troupe__reason_cut(troupe_view_of(detail))};
     return reply_kept(ctx, handle, &answer);
 }
 
@@ -287,6 +298,6 @@ int troupe_reply_app_error_to(troupe_ctx *ctx, troupe_handle handle, const char 
     troupe_answer answer = {.error = TROUPE_E_APP,
                             .app_code = troupe_view_of(code),
                             .app_status = (uint16_t)status,
-                            .detail = troupe_view_of(detail)};
+                            .detail = troupe__reason_cut(troupe_view_of(detail))};
     return app_error_is_valid(answer.app_code, status) ? reply_kept(ctx, handle, &answer) : TROUPE_E_INVALID;
 }

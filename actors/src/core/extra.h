@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What an actor has beyond its slot, made on first use and freed at its end: what it waits for (calls, timers), bonds
- * (links and monitors), children, names.
+ * (links and monitors), children.
  *
  * Threads: the owner's, but ended_children. */
 #ifndef TROUPE_CORE_EXTRA_H
@@ -20,9 +20,9 @@ struct actor;
 
 enum wait_kind {
     WAIT_FREE = 0,
-    WAIT_CALL,        /* a call of this actor: fn, tag */
+    WAIT_CALL,        /* a call of this actor: then, tag */
     WAIT_KEPT,        /* a call that this actor answers later: message */
-    WAIT_TIMER,       /* message, period_ns */
+    WAIT_TIMER,       /* message, period */
     WAIT_START,       /* the start deadline */
     WAIT_SHUTDOWN,    /* a child's shutdown timeout */
     WAIT_RESTART      /* a child's backoff: child */
@@ -40,7 +40,7 @@ struct wait {
     union {
         troupe_reply_fn then; /* CALL */
         struct message *message; /* KEPT, TIMER */
-        struct child *child;  /* RESTART, SHUTDOWN */
+        struct child *child;  /* RESTART */
     };
     uint64_t tag_or_period;   /* CALL: tag. TIMER: period in ns, 0: once */
 };
@@ -62,7 +62,9 @@ enum bond_kind {
     BOND_MONITORS,            /* this actor monitors ref; id */
     BOND_MONITORED_BY,        /* ref's monitor id; message becomes its down */
     BOND_LINK,                /* message becomes the exit signal to ref */
-    BOND_WRITER               /* ref waits for room; message becomes its writable */
+    BOND_WRITER,              /* ref waits for room; message becomes its writable */
+    BOND_REFUSED,             /* this actor was refused by ref, which was full, and has asked to be told of room */
+    BOND_KINDS
 };
 
 struct bond {
@@ -78,7 +80,7 @@ struct bond {
 struct bond_table {
     struct bond **buckets;
     uint32_t bucket_mask;     /* buckets - 1; 0 with NULL: none */
-    uint32_t counts[4];       /* by kind */
+    uint32_t counts[BOND_KINDS];
     uint32_t count;
     struct bond *first;
 };
@@ -124,7 +126,7 @@ struct extra {
     struct message *args;      /* kept while init is open: who waits for the start */
     struct message *deferred_head, *deferred_tail; /* messages that wait while the lane is paused */
     struct bond_table bonds;
-    uint64_t last_monitor;    /* ids count up and are never used twice */
+    uint64_t last_monitor;     /* ids count up and are never used twice */
     struct message *late_watchers; /* requests that came while the actor was ending; linked by next */
     struct child_list children;
     _Atomic uint32_t ended_children; /* slots, a stack linked by run_next: children push, the owner takes */

@@ -81,11 +81,11 @@ static bool on_name(void *user, troupe_view name, uint32_t slot, uint32_t genera
     return walk->fn(walk->user, name, (troupe_ref){walk->system->home, slot, generation});
 }
 
-bool troupe_system_scan_names(troupe_system *system, uint64_t *cursor, uint32_t names,
+bool troupe_system_scan_names(troupe_system *system, uint64_t *cursor, uint32_t buckets,
                               bool (*fn)(void *user, troupe_view name, troupe_ref ref), void *user)
 {
     struct names_walk walk = {system, fn, user};
-    return troupe__names_scan(&system->names, cursor, names, on_name, &walk);
+    return troupe__names_scan(&system->names, cursor, buckets, on_name, &walk);
 }
 
 /* ---- an actor's own account ---- */

@@ -14,7 +14,8 @@
  *   5. mailbox and system lane are shut; what came meanwhile is answered as to one who is gone
  *   6. the parent is told, and gives the slot back when it has seen it; without a parent the slot is given back here
  *
- * Nothing in the end allocates: downs, signals and answers are made of messages that were reserved for them. */
+ * Nothing in the end needs memory: downs, signals and answers are made of messages that were reserved for them. (Long words
+ * are told in a larger message where there is memory for one, and cut where there is not.) */
 #include "core/mailbox.h"
 #include "core/worker.h"
 
@@ -52,6 +53,15 @@ static struct kind *find_kind(const troupe_system *system, troupe_view name)
     return NULL;
 }
 
+/* By the address of the text first: a behavior that spawns most often gives the other's own name. */
+static struct kind *find_kind_to_spawn(const troupe_system *system, const char *name)
+{
+    for (uint32_t i = 0; i < system->kinds_count; i++)
+        if (system->kinds[i].behavior->name == name)
+            return &system->kinds[i];
+    return find_kind(system, troupe_view_of(name));
+}
+
 const troupe_behavior *troupe_system_behavior(const troupe_system *system, troupe_view name)
 {
     const struct kind *kind = find_kind(system, name);
@@ -62,6 +72,10 @@ int troupe__spawn_check(const troupe_spawn_opts *opts)
 {
     if (opts->mailbox_messages_max > TROUPE_MAILBOX_MESSAGES_MAX)
         return TROUPE_E_LIMIT;
+    if ((unsigned)opts->mailbox_policy > TROUPE_DROP_NEWEST || (unsigned)opts->restart > TROUPE_PERMANENT ||
+        opts->subject.len > TROUPE_SUBJECT_BYTES_MAX ||
+        (opts->args.content_type && strlen(opts->args.content_type) > TROUPE_CONTENT_TYPE_BYTES_MAX))
+        return TROUPE_E_INVALID;
     if (opts->name.len && !troupe__name_is_valid(opts->name))
         return TROUPE_E_INVALID;
     if (opts->args.len > TROUPE_BODY_BYTES_MAX)
@@ -75,7 +89,8 @@ struct message *troupe__spawn_args(troupe_worker *worker, const troupe_spawn_opt
                                   .kind = TROUPE_MSG_ARGS,
                                   .body = opts->args.ptr ? opts->args : troupe_body_none(),
                                   .subject = opts->subject,
-                                  .from = from};
+                                  .from = from,
+                                  .own_type = ""};
     struct message *args = troupe__message_new(&worker->pool, &parts);
     if (args)
         args->deadline_ns = (opts->start_timeout_ms ? opts->start_timeout_ms : TROUPE_START_TIMEOUT_MS_DEFAULT) * NS_PER_MS;
@@ -112,7 +127,7 @@ static void fill(troupe_worker *worker, struct actor *actor, struct kind *kind, 
 int troupe__spawn(troupe_worker *worker, const troupe_spawn_opts *opts, const struct spawn_origin *origin,
                   troupe_ref *ret_ref)
 {
-    struct kind *kind = find_kind(worker->system, troupe_view_of(opts->behavior));
+    struct kind *kind = find_kind_to_spawn(worker->system, opts->behavior);
     int rc = kind ? troupe__spawn_check(opts) : TROUPE_E_UNKNOWN_BEHAVIOR;
     return rc ? rc : troupe__spawn_kind(worker, kind, opts, origin, ret_ref);
 }
@@ -155,7 +170,8 @@ int troupe__spawn_kind(troupe_worker *worker, struct kind *kind, const troupe_sp
     /* From here on nothing fails. Stale references see either the old generation or the new one. */
     atomic_store_relaxed(&actor->identity, (uint64_t)generation << 32 | (origin->args ? 0 : SIGNAL_START));
     fill(worker, actor, kind, opts, origin->args);
-    atomic_store_relaxed(&actor->system_lane, NULL);
+    /* Release: a late request for a predecessor that finds the lane open finds the new generation too. */
+    atomic_store_release(&actor->system_lane, NULL);
     /* Release: who sees the state, or an open word, sees what was filled in. */
     atomic_store_release(&actor->state, (uint8_t)TROUPE_STATE_STARTING);
     atomic_store_release(&actor->word, WORD_OWNED | (origin->args ? WORD_ONE : 0));
@@ -291,11 +307,34 @@ void troupe__life_on_start_due(troupe_ctx *ctx)
 
 /* ---- end ---- */
 
-void troupe__life_drain(troupe_ctx *ctx, enum troupe_exit_cause cause)
+static void drop_words(troupe_ctx *ctx)
+{
+    struct extra *extra = ctx->actor->extra;
+    if (!extra || !extra->exit_detail)
+        return;
+    troupe__message_free(&ctx->worker->pool, extra->exit_detail);
+    extra->exit_detail = NULL;
+}
+
+/* Keep the words of the end. */
+static void keep_words(troupe_ctx *ctx, troupe_view detail)
+{
+    struct pool *pool = &ctx->worker->pool;
+    struct extra *extra = detail.len ? troupe__extra(pool, ctx->actor) : NULL;
+    struct message *words = extra ? troupe__message_new_bare(pool, MESSAGE_USER, detail.len + 1) : NULL;
+    if (!words)
+        return;
+    troupe__message_set_text(words, detail);
+    drop_words(ctx);
+    extra->exit_detail = words;
+}
+
+void troupe__life_drain(troupe_ctx *ctx, enum troupe_exit_cause cause, troupe_view detail)
 {
     struct actor *actor = ctx->actor;
     if (actor_state_now(actor) >= TROUPE_STATE_DRAINING)
         return;
+    keep_words(ctx, detail);
     actor->exit_cause = (uint8_t)cause;
     mailbox_close(actor);
     atomic_store_release(&actor->state, (uint8_t)TROUPE_STATE_DRAINING);
@@ -330,7 +369,6 @@ static void answer_all(troupe_ctx *ctx, int error)
 
 void troupe__life_stop(troupe_ctx *ctx, enum troupe_exit_cause cause, int error, troupe_view detail)
 {
-    troupe_worker *worker = ctx->worker;
     struct actor *actor = ctx->actor;
     if (actor->ending) {
         /* A kill is not for waiting: the children go at once, and the stop hook is not run. */
@@ -341,15 +379,12 @@ void troupe__life_stop(troupe_ctx *ctx, enum troupe_exit_cause cause, int error,
         }
         return;
     }
+    if (cause != (enum troupe_exit_cause)actor->exit_cause)
+        drop_words(ctx); /* those of a drain, which it did not end by */
     actor->ending = true;
     actor->exit_cause = (uint8_t)cause;
     actor->exit_error = error;
-    if (detail.len && troupe__extra(&worker->pool, actor)) {
-        struct message *words = troupe__message_new_bare(&worker->pool, MESSAGE_USER, detail.len + 1);
-        if (words)
-            troupe__message_set_text(words, detail);
-        actor->extra->exit_detail = words;
-    }
+    keep_words(ctx, detail);
     mailbox_close(actor);
     atomic_store_release(&actor->state, (uint8_t)TROUPE_STATE_STOPPING);
     actor->pause = 0;
@@ -478,30 +513,26 @@ int troupe_fail(troupe_ctx *ctx, int error, const char *detail)
 
 void troupe__ctx_set_detail(troupe_ctx *ctx, const char *detail)
 {
-    size_t len = detail ? strlen(detail) : 0;
-    if (len > TROUPE_REASON_BYTES_MAX) {
-        len = TROUPE_REASON_BYTES_MAX;
-        while (len > 0 && ((unsigned char)detail[len] & 0xc0) == 0x80)
-            len--; /* not inside a UTF-8 character */
-    }
-    if (len)
-        memcpy(ctx->detail, detail, len);
-    ctx->detail[len] = '\0';
-    ctx->detail_len = (uint8_t)len;
+    troupe_view words = troupe__reason_cut(troupe_view_of(detail));
+    if (words.len)
+        memcpy(ctx->detail, words.ptr, words.len);
+    ctx->detail[words.len] = '\0';
+    ctx->detail_len = (uint8_t)words.len;
 }
 
 int troupe_stop(troupe_ctx *ctx, troupe_ref ref, enum troupe_stop_mode mode, const char *detail)
 {
     if (actor_is_killed(ctx->actor))
         return TROUPE_E_KILLED;
+    if ((unsigned)mode > TROUPE_KILL)
+        return TROUPE_E_INVALID;
     return troupe__stop_send(ctx->worker, ref, mode, troupe_view_of(detail), 0);
 }
 
 int troupe__stop_send(troupe_worker *worker, troupe_ref ref, enum troupe_stop_mode mode, troupe_view detail,
                       uint64_t call_id)
 {
-    if (detail.len > TROUPE_REASON_BYTES_MAX)
-        detail.len = TROUPE_REASON_BYTES_MAX;
+    detail = troupe__reason_cut(detail);
     struct message *request = troupe__message_new_bare(&worker->pool, SYSTEM_STOP, detail.len + 1);
     if (!request)
         return TROUPE_E_NO_MEMORY;

@@ -21,7 +21,8 @@
  *      TROUPE_TURN_MESSAGES_MAX messages already handled in the running turn (actors with bounds under
  *      MAILBOX_EXACT_BELOW lower it with each message).
  *   3. "idle" may have a count: the actor is paused (it waits for a reply, or is suspended) and looks at what is new.
- *   4. Replies, downs and the like need no room (`droppable` is false) and are not refused while closing.
+ *   4. Replies, downs and the like need no room (`droppable` is false) and are not refused while closing. What an actor
+ *      may have open at a time fits into the count behind MAILBOX_ORDINARY_MAX.
  *   5. FIFO for each sender: pushes of one thread are ordered by the word, the reversal keeps that order.
  *
  * Orders: a push releases the message to the owner, who acquires by loading the word. Going idle releases the owner's
@@ -44,7 +45,12 @@
 #define WORD_SHUT UINT64_C(2)
 #define MAILBOX_EXACT_BELOW 1024u
 
-_Static_assert(2 * TROUPE_MAILBOX_MESSAGES_MAX + TROUPE_TURN_MESSAGES_MAX < WORD_COUNT_MASK, "count has room for replies");
+/* Ordinary messages go no further than this. Behind it is room for all that an actor may have reserved. */
+#define MAILBOX_ORDINARY_MAX 300000u
+_Static_assert(MAILBOX_ORDINARY_MAX >= TROUPE_MAILBOX_MESSAGES_MAX + TROUPE_TURN_MESSAGES_MAX, "the bound can be felt");
+_Static_assert(MAILBOX_ORDINARY_MAX + TROUPE_CALLS_PER_ACTOR_MAX + 2 * TROUPE_BONDS_PER_ACTOR_MAX +
+                       TROUPE_TIMERS_PER_ACTOR_MAX < WORD_COUNT_MASK,
+               "count has room for replies, downs, exit signals and timers");
 
 static inline uint64_t word_top(uint64_t word) { return word & WORD_TOP_MASK; }
 static inline uint32_t word_count(uint64_t word) { return (uint32_t)((word >> WORD_TOP_BITS) & WORD_COUNT_MASK); }
@@ -76,9 +82,11 @@ static inline int mailbox_push(struct actor *actor, struct message *message)
                 uint8_t policy = atomic_load_relaxed(&actor->policy);
                 if (policy == TROUPE_DROP_NEWEST)
                     return TROUPE_E_SHED;
-                if (policy == TROUPE_REFUSE || count >= 2 * messages_max) /* drop oldest: the owner sheds the excess */
-                    return TROUPE_E_FULL;
+                if (policy == TROUPE_REFUSE || count >= 2 * messages_max || count >= MAILBOX_ORDINARY_MAX)
+                    return TROUPE_E_FULL; /* drop oldest goes on to there: the owner sheds the excess */
             }
+        } else if (word_count(old) == WORD_COUNT_MASK) {
+            return TROUPE_E_FULL;
         }
         message->next = word_message(old);
         uint64_t new = (old & ~WORD_TOP_MASK) + WORD_ONE + top;

@@ -78,24 +78,31 @@ void troupe__message_free(struct pool *pool, struct message *message)
 
 size_t troupe__message_text_room(const struct message *message) { return message->block_bytes - sizeof *message; }
 
+/* Not inside a UTF-8 character. */
+static troupe_view cut(troupe_view text, size_t max)
+{
+    if (text.len <= max)
+        return text;
+    while (max > 0 && ((unsigned char)text.ptr[max] & 0xc0) == 0x80)
+        max--;
+    return (troupe_view){text.ptr, max};
+}
+
+troupe_view troupe__reason_cut(troupe_view text) { return cut(text, TROUPE_REASON_BYTES_MAX); }
+
 void troupe__message_set_text(struct message *message, troupe_view text)
 {
     char *start = (char *)(message + 1);
-    size_t room = troupe__message_text_room(message);
-    size_t len = text.len < room ? text.len : room;
-    if (len > TROUPE_REASON_BYTES_MAX)
-        len = TROUPE_REASON_BYTES_MAX;
-    while (len < text.len && len > 0 && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
-        len--; /* not inside a UTF-8 character */
+    text = cut(troupe__reason_cut(text), troupe__message_text_room(message));
     message->msg.type = "";
     message->msg.type_len = 0;
     message->msg.content_type = NULL;
     message->msg.subject_len = 0;
     message->content_type_len = 0;
-    if (len)
-        memmove(start, text.ptr, len);
+    if (text.len)
+        memmove(start, text.ptr, text.len);
     message->msg.body = start;
-    message->msg.body_len = (uint32_t)len;
+    message->msg.body_len = (uint32_t)text.len;
 }
 
 troupe_view troupe_msg_subject(const troupe_msg *msg)

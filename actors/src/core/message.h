@@ -129,6 +129,9 @@ void troupe__message_free(struct pool *pool, struct message *message);
 /* How many letters troupe__message_set_text has room for. */
 size_t troupe__message_text_room(const struct message *message);
 
+/* The words of an end or an error, cut to TROUPE_REASON_BYTES_MAX and not inside a letter. */
+troupe_view troupe__reason_cut(troupe_view text);
+
 /* Make the message carry these words as its body, as many as there is room for in its block: no allocation. */
 void troupe__message_set_text(struct message *message, troupe_view text);
 

@@ -264,28 +264,82 @@ void troupe__names_copy(struct names *names, uint32_t slot, uint32_t generation,
     troupe__lock_release(&slots->lock);
 }
 
-/* The cursor is shard << 32 | bucket. A table that doubles meanwhile may show a name twice, never leave one out that was
- * there all the time: buckets only split, and the walk goes up. */
+/* ---- the walk ----
+ *
+ * A name's place in the walk is its hash with the bits below the shard's reversed: that is a fixed order in which each
+ * bucket is one range, and stays one when a table doubles. So a walk shows each name that is there all the time exactly
+ * once, whatever comes and goes meanwhile. (SCAN of Redis counts its buckets this way.) */
+
+#define SHARD_BITS 6u /* of NAME_SHARDS */
+#define SHOWN_MAX 8u  /* names that are copied at a time */
+
+struct shown {
+    uint64_t place;
+    uint32_t slot, generation;
+    uint16_t len;
+    char text[TROUPE_NAME_BYTES_MAX];
+};
+
+static uint64_t reversed(uint64_t bits)
+{
+    bits = (bits >> 1 & 0x5555555555555555) | (bits & 0x5555555555555555) << 1;
+    bits = (bits >> 2 & 0x3333333333333333) | (bits & 0x3333333333333333) << 2;
+    bits = (bits >> 4 & 0x0f0f0f0f0f0f0f0f) | (bits & 0x0f0f0f0f0f0f0f0f) << 4;
+    return __builtin_bswap64(bits);
+}
+
+static uint64_t place_of(uint64_t hash) { return hash >> 58 << 58 | reversed(hash) >> SHARD_BITS; }
+
+/* Copy the next names of the bucket in which this place is, in their order; returns how many. *ret_next is the place
+ * behind them, 0 behind the last bucket of all. */
+static uint32_t copy_bucket(struct names *names, uint64_t from, struct shown shown[static SHOWN_MAX],
+                            uint64_t *ret_next)
+{
+    const struct name_entry *found[SHOWN_MAX];
+    uint32_t count = 0;
+    struct name_shard *shard = &names->by_name[from >> 58];
+    troupe__lock_acquire(&shard->lock);
+    unsigned bits = shard->buckets_count ? (unsigned)__builtin_ctz(shard->buckets_count) : 0;
+    unsigned range_bits = 64 - SHARD_BITS - bits;
+    uint64_t next = ((from >> range_bits) + 1) << range_bits;
+    const struct name_entry *entry =
+        shard->buckets ? shard->buckets[reversed(from << SHARD_BITS) & (shard->buckets_count - 1)] : NULL;
+    for (; entry; entry = entry->next) {
+        uint64_t place = place_of(entry->hash);
+        if (place < from || (count == SHOWN_MAX && place > place_of(found[count - 1]->hash)))
+            continue;
+        uint32_t at = count < SHOWN_MAX ? count++ : SHOWN_MAX - 1;
+        for (; at > 0 && place_of(found[at - 1]->hash) > place; at--)
+            found[at] = found[at - 1];
+        found[at] = entry;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        shown[i].place = place_of(found[i]->hash);
+        shown[i].slot = found[i]->slot;
+        shown[i].generation = found[i]->generation;
+        shown[i].len = found[i]->len;
+        memcpy(shown[i].text, found[i]->text, found[i]->len);
+    }
+    troupe__lock_release(&shard->lock);
+    *ret_next = count == SHOWN_MAX ? shown[count - 1].place + 1 : next;
+    return count;
+}
+
 bool troupe__names_scan(struct names *names, uint64_t *cursor, uint32_t count,
                         bool (*fn)(void *user, troupe_view name, uint32_t slot, uint32_t generation), void *user)
 {
-    uint32_t at = (uint32_t)(*cursor >> 32), bucket = (uint32_t)*cursor;
-    bool more = true;
-    for (; at < NAME_SHARDS && more && count > 0; at++, bucket = 0) {
-        struct name_shard *shard = &names->by_name[at];
-        for (; more && count > 0; bucket++, count--) {
-            troupe__lock_acquire(&shard->lock);
-            bool in_range = bucket < shard->buckets_count;
-            struct name_entry *entry = in_range ? shard->buckets[bucket] : NULL;
-            for (; entry; entry = entry->next)
-                more = fn(user, (troupe_view){entry->text, entry->len}, entry->slot, entry->generation) && more;
-            troupe__lock_release(&shard->lock);
-            if (!in_range)
-                break;
+    struct shown shown[SHOWN_MAX];
+    for (; count > 0; count--) {
+        uint64_t next;
+        uint32_t copied = copy_bucket(names, *cursor, shown, &next);
+        for (uint32_t i = 0; i < copied; i++) {
+            *cursor = shown[i].place + 1;
+            if (!fn(user, (troupe_view){shown[i].text, shown[i].len}, shown[i].slot, shown[i].generation))
+                return *cursor != 0;
         }
-        if (!more || count == 0)
-            break;
+        *cursor = next;
+        if (next == 0)
+            return false;
     }
-    *cursor = (uint64_t)at << 32 | bucket;
-    return at < NAME_SHARDS;
+    return true;
 }

@@ -67,7 +67,7 @@ troupe_view troupe__names_newest(struct names *names, uint32_t slot, uint32_t ge
 /* The same, copied with a NUL into TROUPE_NAME_BYTES_MAX + 1 bytes. Thread: any. */
 void troupe__names_copy(struct names *names, uint32_t slot, uint32_t generation, char *ret_name);
 
-/* Walk all names in slices; see troupe_system_scan_names. */
+/* Walk all names in slices; see troupe_system_scan_names. `fn` is called without a lock, with a copy of the name. */
 bool troupe__names_scan(struct names *names, uint64_t *cursor, uint32_t count,
                         bool (*fn)(void *user, troupe_view name, uint32_t slot, uint32_t generation), void *user);
 

@@ -120,8 +120,6 @@ void troupe__request_on_due(troupe_worker *worker, struct wheel_entry *timer)
 {
     static const char words[] = "no reply before the deadline";
     struct open_request *open = (struct open_request *)(void *)((char *)timer - offsetof(struct open_request, timer));
-    if (!open->request)
-        return;
     counter_add(&worker->stats.timeouts, 1);
     troupe_answer answer = {.error = TROUPE_E_TIMEOUT, .detail = {words, sizeof words - 1}};
     troupe__request_complete(worker, call_id_of(open), &answer);
@@ -256,7 +254,7 @@ void troupe_request_spawn(troupe_worker *worker, troupe_request *request, troupe
     }
     /* The start has its own deadline; this one is for the case that it is not even reached. */
     uint32_t start_ms = opts->start_timeout_ms ? opts->start_timeout_ms : TROUPE_START_TIMEOUT_MS_DEFAULT;
-    arm(worker, open, worker->now_ns + (start_ms + 1000u) * NS_PER_MS);
+    arm(worker, open, worker->now_ns + (start_ms + UINT64_C(1000)) * NS_PER_MS);
 }
 
 /* Send a request of the system lane that is answered to an outsider. */
@@ -286,8 +284,7 @@ static void ask_system(troupe_worker *worker, troupe_request *request, troupe_re
 void troupe_request_stop(troupe_worker *worker, troupe_request *request, troupe_request_fn done, troupe_ref ref,
                          enum troupe_stop_mode mode, troupe_view detail, uint32_t timeout_ms)
 {
-    if (detail.len > TROUPE_REASON_BYTES_MAX)
-        detail.len = TROUPE_REASON_BYTES_MAX;
+    detail = troupe__reason_cut(detail);
     struct message *message = troupe__message_new_bare(&worker->pool, SYSTEM_STOP, detail.len + 1);
     if (message) {
         troupe__message_set_text(message, detail);

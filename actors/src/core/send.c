@@ -22,8 +22,11 @@ int troupe__find(const troupe_system *system, troupe_ref ref, struct actor **ret
     uint32_t generation = actor ? actor_generation(actor) : 0;
     if (ref.generation == 0 || ref.generation > generation)
         return TROUPE_E_NOT_FOUND;
-    /* Acquire: what spawn wrote before it set the state is seen. */
-    if (ref.generation < generation || atomic_load_acquire(&actor->state) == TROUPE_STATE_STOPPED)
+    /* Acquire: what spawn wrote before it set the state is seen. 0: its name is known already, but it is not made yet. */
+    uint8_t state = atomic_load_acquire(&actor->state);
+    if (state == 0)
+        return TROUPE_E_NOT_FOUND;
+    if (ref.generation < generation || state == TROUPE_STATE_STOPPED)
         return TROUPE_E_GONE;
     *ret_actor = actor;
     return 0;
@@ -90,6 +93,8 @@ void troupe__dead_letter(troupe_worker *worker, const troupe_ref *to, const trou
 static int push_large(struct actor *actor, struct message *message)
 {
     uint32_t bytes = message->msg.body_len, bytes_max = atomic_load_relaxed(&actor->bytes_max);
+    if (bytes > bytes_max)
+        return TROUPE_E_TOO_LARGE; /* it will never fit */
     uint32_t before = atomic_add_relaxed(&actor->mailbox_bytes, bytes);
     int rc;
     if (before <= bytes_max && bytes <= bytes_max - before) {
@@ -104,27 +109,13 @@ static int push_large(struct actor *actor, struct message *message)
     return rc;
 }
 
-/* The sender was refused: ask for one event when there is room. Best effort of memory: without it the sender retries by
- * its own means. */
-static void ask_for_room(troupe_worker *worker, const troupe_ref *to, const struct actor *sender)
-{
-    if (!sender || !(actor_kind(sender)->behavior->flags & TROUPE_BEHAVIOR_WRITABLE))
-        return;
-    struct message *request = troupe__message_new_bare(&worker->pool, SYSTEM_WANT_WRITABLE, 0);
-    if (!request)
-        return;
-    request->msg.from = actor_ref(worker->system, sender);
-    if (troupe__send_system(worker, *to, request, SIGNAL_SYSTEM))
-        troupe__message_free(&worker->pool, request);
-}
-
 static int refuse(troupe_worker *worker, const troupe_ref *to, const struct outgoing *out, int error)
 {
     troupe_ref from = {.home = worker->system->home};
     if (out->sender)
         from = actor_ref(worker->system, out->sender);
-    if (error == TROUPE_E_FULL)
-        ask_for_room(worker, to, out->sender);
+    if (error == TROUPE_E_FULL && out->sender && (actor_kind(out->sender)->behavior->flags & TROUPE_BEHAVIOR_WRITABLE))
+        troupe__bond_ask_for_room(worker, out->sender, *to);
     troupe__dead_letter(worker, to, &from, out->type, error);
     return error;
 }

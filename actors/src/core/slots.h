@@ -4,7 +4,8 @@
  *
  * Free slots are reused oldest first: each worker has a queue of those whose actors ended on it, long queues pass to a
  * shared one, and new slots are cut from the end of the table in runs. Slot 0 is never used: 0 means no slot. A slot
- * whose generations are used up is not given back.
+ * whose generations are used up is not given back. What lies in one worker's queue is not seen by the others, so the
+ * limit of a small table may be felt early.
  *
  * Threads: slots_at by any; take and give by the owner of the worker's queue. */
 #ifndef TROUPE_CORE_SLOTS_H

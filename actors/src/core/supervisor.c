@@ -139,6 +139,10 @@ uint32_t troupe_children_count(const troupe_ctx *ctx)
 
 int troupe_supervise(troupe_ctx *ctx, uint32_t restarts, uint32_t period_ms)
 {
+    if (actor_is_killed(ctx->actor))
+        return TROUPE_E_KILLED;
+    if (ctx->actor->ending)
+        return TROUPE_E_STATE;
     if (restarts > TROUPE_RESTARTS_MAX || period_ms == 0)
         return TROUPE_E_INVALID;
     struct extra *extra = troupe__extra(&ctx->worker->pool, ctx->actor);
@@ -167,8 +171,9 @@ int troupe__supervisor_on_started(troupe_ctx *ctx, struct message *message)
     troupe_ref ref = message->msg.from;
     troupe__message_free(&ctx->worker->pool, message);
     struct actor *actor = slots_at(&ctx->worker->system->slots, ref.slot);
-    if (!actor || actor_generation(actor) != ref.generation || actor->parent_slot != ctx->actor->slot ||
-        actor_state_now(actor) == TROUPE_STATE_STOPPED)
+    /* The state first (acquire: spawn sets it last): of a slot that somebody is filling again nothing else is read. */
+    if (!actor || atomic_load_acquire(&actor->state) == TROUPE_STATE_STOPPED ||
+        actor_generation(actor) != ref.generation || actor->parent_slot != ctx->actor->slot)
         return 0; /* it has ended, which this actor was told, or will be */
     troupe_child_event event = {
         .what = TROUPE_CHILD_STARTED, .ref = ref, .child = actor->supervised ? actor->child->opts.child_tag : 0};
@@ -295,7 +300,9 @@ void troupe__child_ended(troupe_worker *worker, struct actor *actor)
     do
         actor->run_next = top;
     while (!atomic_cas_weak_acq_rel(stack, &top, actor->slot)); /* publishes cause and words; pairs with the exchange */
-    troupe__worker_raise(worker, parent, actor_generation(parent), SIGNAL_CHILD);
+    /* Who finds others there needs not tell: the first of them has told, or is about to, and all are taken together. */
+    if (top == 0)
+        troupe__worker_raise(worker, parent, actor_generation(parent), SIGNAL_CHILD);
 }
 
 static int on_ended(troupe_ctx *ctx, struct actor *actor)
@@ -394,13 +401,11 @@ static void drop_waiting(troupe_ctx *ctx)
     }
 }
 
-static void kill_child(troupe_ctx *ctx, struct actor *actor)
+static void kill_child(troupe_ctx *ctx, struct actor *actor, const char *words)
 {
-    static const char words[] = "its shutdown timeout passed";
     troupe_ref ref = actor_ref(ctx->worker->system, actor);
     /* The slot stays the child's until this actor gives it back, so a bare signal cannot hit another one. */
-    if (troupe__stop_send(ctx->worker, ref, TROUPE_KILL, (troupe_view){words, sizeof words - 1}, STOP_BY_PARENT) ==
-        TROUPE_E_NO_MEMORY)
+    if (troupe__stop_send(ctx->worker, ref, TROUPE_KILL, troupe_view_of(words), STOP_BY_PARENT) == TROUPE_E_NO_MEMORY)
         troupe__worker_raise(ctx->worker, actor, ref.generation, SIGNAL_KILL);
 }
 
@@ -426,21 +431,23 @@ bool troupe__supervisor_stop_next(troupe_ctx *ctx)
                                  STOP_BY_PARENT) == TROUPE_E_NO_MEMORY;
     }
     if (kill)
-        kill_child(ctx, actor);
+        kill_child(ctx, actor, "its parent was killed, or memory is out");
     return true;
 }
 
-void troupe__supervisor_kill_stopping(troupe_ctx *ctx)
+static void kill_stopping(troupe_ctx *ctx, const char *words)
 {
     struct extra *extra = ctx->actor->extra;
     if (extra && extra->children.stopping_slot)
-        kill_child(ctx, slots_at(&ctx->worker->system->slots, extra->children.stopping_slot));
+        kill_child(ctx, slots_at(&ctx->worker->system->slots, extra->children.stopping_slot), words);
 }
+
+void troupe__supervisor_kill_stopping(troupe_ctx *ctx) { kill_stopping(ctx, "its parent was killed"); }
 
 void troupe__supervisor_on_shutdown_due(troupe_ctx *ctx)
 {
     ctx->actor->extra->children.shutdown_wait = 0;
-    troupe__supervisor_kill_stopping(ctx);
+    kill_stopping(ctx, "its shutdown timeout passed");
 }
 
 void troupe__supervisor_fini(troupe_worker *worker, struct actor *actor)

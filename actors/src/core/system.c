@@ -35,10 +35,9 @@ static troupe_worker *new_worker(troupe_system *system, uint32_t index)
     return worker;
 }
 
-static void init_kind(struct kind *kind, const troupe_behavior *behavior, uint32_t index)
+static void init_kind(struct kind *kind, const troupe_behavior *behavior)
 {
     kind->behavior = behavior;
-    kind->index = index;
     for (uint32_t i = 0; i < behavior->types_count; i++) {
         size_t len = strlen(behavior->types[i].name);
         kind->type_lens[i] = (uint8_t)len;
@@ -61,7 +60,7 @@ int troupe_system_new(const troupe_system_config *config, troupe_system **ret_sy
     system->config.mailbox_bytes_max = or_default(config->mailbox_bytes_max, TROUPE_MAILBOX_BYTES_DEFAULT);
     system->config.call_timeout_ms = or_default(config->call_timeout_ms, TROUPE_CALL_TIMEOUT_MS_DEFAULT);
     system->home = (troupe_home){.low = config->node};
-    init_kind(&system->root_kind, &troupe__root_behavior, UINT32_MAX);
+    init_kind(&system->root_kind, &troupe__root_behavior);
     troupe__names_init(&system->names, config->seed);
     system->kinds = troupe__port_alloc_zeroed(TROUPE_BEHAVIORS_MAX * sizeof system->kinds[0]);
     system->workers = troupe__port_alloc_zeroed(system->config.workers * sizeof system->workers[0]);
@@ -108,7 +107,7 @@ int troupe_system_add_behavior(troupe_system *system, const troupe_behavior *beh
         return TROUPE_E_NAME_TAKEN;
     if (system->kinds_count == TROUPE_BEHAVIORS_MAX)
         return TROUPE_E_LIMIT;
-    init_kind(&system->kinds[system->kinds_count], behavior, system->kinds_count);
+    init_kind(&system->kinds[system->kinds_count], behavior);
     system->kinds_count++;
     return 0;
 }
@@ -226,6 +225,7 @@ void troupe_system_free(troupe_system *system)
         whole = system->workers[i] != NULL;
     if (whole) {
         atomic_store_relaxed(&system->shutdown.worker, NULL);
+        atomic_store_relaxed(&system->draining, true); /* an answer on the way must not start anything */
         end_all_left(system);
     }
     for (uint32_t i = 0; system->workers && i < system->config.workers; i++) {

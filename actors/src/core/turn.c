@@ -82,7 +82,6 @@ static struct message *next_message(troupe_ctx *ctx)
         if (!is_excess(actor, message)) {
             if (actor->exact)
                 mailbox_settle(actor);
-            release_bytes(actor, message);
             return message;
         }
         troupe__turn_dispose(ctx->worker, actor, message, TROUPE_E_SHED);
@@ -208,6 +207,7 @@ static bool dispatch(troupe_ctx *ctx, struct message *message)
         troupe__turn_dispose(worker, actor, message, TROUPE_E_STOPPED);
         return false;
     }
+    release_bytes(actor, message);
     switch (message->what) {
     case MESSAGE_USER:
         handle_user(ctx, message);
@@ -228,9 +228,7 @@ static bool dispatch(troupe_ctx *ctx, struct message *message)
         rc = troupe__bond_on_exit(ctx, message);
         break;
     default: /* MESSAGE_WRITABLE */
-        message->msg.kind = TROUPE_MSG_WRITABLE;
-        rc = actor_kind(actor)->behavior->receive(ctx, actor_state(actor), &message->msg);
-        troupe__message_free(&worker->pool, message);
+        rc = troupe__bond_on_writable(ctx, message);
     }
     after_function(ctx, rc);
     return troupe__life_proceed(ctx);
@@ -274,7 +272,7 @@ static void on_stop(troupe_ctx *ctx, struct message *request)
         cause = TROUPE_EXIT_SHUTDOWN;
     troupe_view detail = {request->msg.body, request->msg.body_len};
     if (mode == TROUPE_DRAIN)
-        troupe__life_drain(ctx, cause);
+        troupe__life_drain(ctx, cause, detail);
     else
         troupe__life_stop(ctx, cause, 0, detail);
     struct extra *extra = request->reply_to == REPLY_NOBODY ? NULL : troupe__extra(&worker->pool, actor);
@@ -470,8 +468,12 @@ static uint32_t run(troupe_ctx *ctx)
 {
     struct actor *actor = ctx->actor;
     for (uint32_t handled = 0;;) {
-        if ((uint32_t)atomic_load_relaxed(&actor->identity) && run_signals(ctx))
-            return handled;
+        if ((uint32_t)atomic_load_relaxed(&actor->identity)) {
+            ctx->deadlines = 0;
+            if (run_signals(ctx))
+                return handled;
+            handled += ctx->deadlines;
+        }
         if (actor->system_head)
             handled += TROUPE_TURN_SYSTEM_MAX; /* a full share of system messages, and more wait */
         if (actor_is_killed(actor))
@@ -482,7 +484,7 @@ static uint32_t run(troupe_ctx *ctx)
             if (dispatch(ctx, message))
                 return handled;
         }
-        if (message || actor->system_head) {
+        if (message || actor->system_head || handled >= TROUPE_TURN_MESSAGES_MAX) {
             if (!is_used_up(ctx->worker, actor_kind(actor), handled))
                 continue;
             go_to_the_back(ctx);

@@ -197,9 +197,9 @@ static void send_tick(troupe_ctx *ctx, struct wait *wait)
     message->target_generation = actor_generation(ctx->actor);
     message->call_id = troupe__wait_id(&ctx->actor->extra->waits, wait);
     message->droppable = false;
-    wait->in_mailbox = true;
-    int rc = mailbox_push(ctx->actor, message);
-    (void)rc; /* the actor is running, so its mailbox is open and claimed */
+    wait->in_mailbox = mailbox_push(ctx->actor, message) == PUSH_QUEUED; /* the actor is running, so it is claimed */
+    if (!wait->in_mailbox) /* it is so full that the count ends; what is in it goes first */
+        troupe__wait_set_deadline(&ctx->actor->extra->waits, wait, ctx->worker->now_ns + NS_PER_MS);
 }
 
 static int end_call_late(troupe_ctx *ctx, struct wait *wait)
@@ -253,10 +253,11 @@ int troupe__wait_on_due(troupe_ctx *ctx)
     troupe__worker_disarm(ctx->worker, ctx->actor);
     struct extra *extra = ctx->actor->extra;
     int rc = 0;
-    while (rc == 0 && extra && extra->waits.heap_count && !ctx->stop_self) {
+    while (rc == 0 && extra && extra->waits.heap_count && !ctx->stop_self && ctx->deadlines < TROUPE_TURN_MESSAGES_MAX) {
         struct wait *wait = &extra->waits.entries[extra->waits.heap[0]];
         if (wait->deadline_ns > ctx->worker->now_ns)
             break;
+        ctx->deadlines += wait->kind != WAIT_TIMER; /* whose message counts */
         rc = on_due(ctx, wait);
         if (actor_is_killed(ctx->actor))
             break;
@@ -303,6 +304,7 @@ int troupe__wait_on_timer(troupe_ctx *ctx, struct message *message)
 
 void troupe__wait_stop_all(troupe_ctx *ctx, enum troupe_exit_cause cause)
 {
+    static const char kept_words[] = "the call was kept when the actor ended";
     struct wait_table *table = &ctx->actor->extra->waits;
     troupe_ref self = actor_ref(ctx->worker->system, ctx->actor);
     int error = cause == TROUPE_EXIT_KILLED ? TROUPE_E_KILLED
@@ -312,7 +314,7 @@ void troupe__wait_stop_all(troupe_ctx *ctx, enum troupe_exit_cause cause)
         if (wait->kind == WAIT_KEPT && !TROUPE_PLANTED(8)) {
             struct message *asked = wait->message;
             troupe__wait_remove(table, wait);
-            troupe__answer_with_error(ctx->worker, asked, self, error, (troupe_view){"the call was kept when the actor ended", 38});
+            troupe__answer_with_error(ctx->worker, asked, self, error, (troupe_view){kept_words, sizeof kept_words - 1});
         } else if (wait->kind == WAIT_CALL || wait->kind == WAIT_START) {
             troupe__wait_remove(table, wait);
         } else if (wait->kind == WAIT_TIMER) {

@@ -3,7 +3,7 @@
  * A worker: which actor runs next, when to sleep, whom to wake.
  *
  * poll() takes in answers from other workers, fires timers, then runs actors: its own queue first; every
- * WORKER_SPIN_INJECT turns, and when its own is empty, the inject queue; then it steals half of another's queue.
+ * WORKER_SPIN_INJECT turns, and when its own is empty, the inject queue (inject.h); then it steals half of another's.
  *
  * Sleeping. park() sets the worker's bit in `parked`, then looks once more at everything that others may have left for
  * it: its inbox and the inject queue. Who adds to these does it first and then looks at `parked`; both sides are
@@ -48,46 +48,21 @@ static void wake_worker(troupe_system *system, uint32_t index)
 
 static void inject(troupe_system *system, struct actor **actors, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++)
-        actors[i]->run_next = i + 1 < n ? actors[i + 1]->slot : 0;
-    troupe__lock_acquire(&system->inject_lock);
-    if (system->inject_tail)
-        slots_at(&system->slots, system->inject_tail)->run_next = actors[0]->slot;
-    else
-        system->inject_head = actors[0]->slot;
-    system->inject_tail = actors[n - 1]->slot;
-    atomic_store_seq(&system->inject_count, atomic_load_relaxed(&system->inject_count) + n);
-    troupe__lock_release(&system->inject_lock);
+    inject_put(&system->inject, &system->slots, actors, n);
     wake_one(system, atomic_load_seq(&system->parked));
 }
 
-/* Take from the inject queue: one to run, and a fair share for the own queue. */
+/* Take from the inject queue: one to run, and a fair share for the own ring, as far as there is room. */
 static struct actor *take_injected(troupe_worker *worker)
 {
     troupe_system *system = worker->system;
-    if (atomic_load_relaxed(&system->inject_count) == 0)
-        return NULL;
-    troupe__lock_acquire(&system->inject_lock);
-    uint32_t waiting = atomic_load_relaxed(&system->inject_count), share = waiting / system->config.workers + 1;
-    if (share > RUNQ_SIZE / 2)
-        share = RUNQ_SIZE / 2;
-    struct actor *first = NULL;
-    uint32_t taken = 0;
-    while (taken < share && system->inject_head) {
-        struct actor *actor = slots_at(&system->slots, system->inject_head);
-        uint32_t next = actor->run_next; /* read before a thief may have it */
-        if (taken == 0)
-            first = actor;
-        else if (!runq_push(&worker->runq, actor))
-            break;
-        system->inject_head = next;
-        taken++;
-    }
-    if (!system->inject_head)
-        system->inject_tail = 0;
-    atomic_store_seq(&system->inject_count, waiting - taken);
-    troupe__lock_release(&system->inject_lock);
-    return first;
+    struct actor *actors[RUNQ_SIZE / 2];
+    uint32_t room = RUNQ_SIZE - runq_depth(&worker->runq) + 1; /* only the owner makes it less */
+    uint32_t n = inject_take(&system->inject, &system->slots, system->config.workers, actors,
+                             room < RUNQ_SIZE / 2 ? room : RUNQ_SIZE / 2);
+    for (uint32_t i = 1; i < n; i++)
+        troupe__worker_schedule(worker, actors[i]);
+    return n ? actors[0] : NULL;
 }
 
 static struct actor *steal(troupe_worker *worker)
@@ -124,7 +99,8 @@ static struct actor *next_actor(troupe_worker *worker)
         if ((actor = take_injected(worker)))
             return actor;
     }
-    if (runq_take(&worker->runq, &actor, 1))
+    bool is_alone = worker->system->config.workers == 1;
+    if (is_alone ? runq_take_alone(&worker->runq, &actor) : runq_take(&worker->runq, &actor, 1))
         return actor;
     if ((actor = take_injected(worker)))
         return actor;
@@ -147,11 +123,15 @@ void troupe__worker_schedule(troupe_worker *worker, struct actor *actor)
     }
 }
 
-/* Only on the actor that is meant: the slot may have passed to a successor meanwhile. */
+/* Only on the actor that is meant: the slot may have passed to a successor meanwhile. But that something is in the system
+ * lane is told to whoever is here: it answers the requests for a predecessor. */
 static void set_signals(struct actor *actor, uint32_t generation, uint32_t signals)
 {
     uint64_t identity = atomic_load_relaxed(&actor->identity);
-    while (identity >> 32 == generation && !atomic_cas_weak_seq(&actor->identity, &identity, identity | signals)) {
+    for (;;) {
+        uint32_t wanted = identity >> 32 == generation ? signals : signals & SIGNAL_SYSTEM;
+        if (wanted == 0 || atomic_cas_weak_seq(&actor->identity, &identity, identity | wanted))
+            return;
     }
 }
 
@@ -167,8 +147,8 @@ void troupe__worker_raise(troupe_worker *worker, struct actor *actor, uint32_t g
 void troupe__worker_disarm(troupe_worker *worker, struct actor *actor)
 {
     struct extra *extra = actor->extra;
-    if (!extra)
-        return;
+    if (!extra || extra->timer_deadline_ns == UINT64_MAX)
+        return; /* it is in no wheel */
     troupe_worker *owner = worker->system->workers[extra->timer_worker];
     troupe__lock_acquire(&owner->wheel_lock);
     troupe__wheel_stop(&owner->wheel, &extra->timer);
@@ -190,7 +170,8 @@ void troupe__worker_arm(troupe_worker *worker, struct actor *actor, uint64_t dea
 }
 
 /* Fire what is due. Actors are told under the lock: an actor cannot end meanwhile, as its end takes the lock to disarm.
- * Those that were idle are ours from then on, and are queued after it; requests are this thread's alone. */
+ * Those that were idle are ours from then on, and are queued after it; requests are this thread's alone. They wait in a
+ * list which they leave as they leave a wheel: the answer to one may end another, and a new one may take its place. */
 static void fire_timers(troupe_worker *worker)
 {
     struct wheel_entry *requests = NULL, **requests_end = &requests;
@@ -208,6 +189,7 @@ static void fire_timers(troupe_worker *worker)
             }
         } else {
             *requests_end = entry;
+            entry->link = requests_end;
             requests_end = &entry->next;
         }
     }
@@ -218,11 +200,8 @@ static void fire_timers(troupe_worker *worker)
         claimed = actor->run_next;
         troupe__worker_schedule(worker, actor);
     }
-    while (requests) {
-        struct wheel_entry *entry = requests;
-        requests = entry->next;
-        troupe__request_on_due(worker, entry);
-    }
+    while (requests)
+        troupe__request_on_due(worker, requests); /* takes it out */
 }
 
 /* ---- inbox ---- */
@@ -293,7 +272,7 @@ uint64_t troupe_worker_poll(troupe_worker *worker, uint64_t now_ns, uint32_t tur
             troupe__turn_begin_slice(worker);
         troupe__turn_run(worker, actor);
     }
-    if (runq_depth(&worker->runq) || atomic_load_relaxed(&worker->system->inject_count) ||
+    if (runq_depth(&worker->runq) || atomic_load_relaxed(&worker->system->inject.count) ||
         atomic_load_relaxed(&worker->inbox))
         return 0;
     troupe__lock_acquire(&worker->wheel_lock);
@@ -321,7 +300,7 @@ bool troupe_worker_park(troupe_worker *worker)
 {
     troupe_system *system = worker->system;
     atomic_fetch_or_explicit(&system->parked, UINT64_C(1) << worker->index, memory_order_seq_cst);
-    bool work = atomic_load_seq(&worker->inbox) || atomic_load_seq(&system->inject_count) || runq_depth(&worker->runq);
+    bool work = atomic_load_seq(&worker->inbox) || atomic_load_seq(&system->inject.count) || runq_depth(&worker->runq);
     if (work)
         troupe_worker_unpark(worker);
     return !work;

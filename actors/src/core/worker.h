@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "core/actor.h"
 #include "core/extra.h"
+#include "core/inject.h"
 #include "core/names.h"
 #include "core/pool.h"
 #include "core/runq.h"
@@ -28,7 +29,6 @@
 /* A registered behavior. */
 struct kind {
     const troupe_behavior *behavior;
-    uint32_t index;
     _Atomic uint32_t message_ns; /* of recent turns, smoothed; advisory: decides only about inline turns */
     uint64_t type_heads[TROUPE_TYPES_PER_BEHAVIOR_MAX]; /* the first 8 bytes of each type's name */
     uint8_t type_lens[TROUPE_TYPES_PER_BEHAVIOR_MAX];
@@ -110,9 +110,7 @@ struct troupe_system {
     _Atomic bool draining;       /* no more spawns of outsiders */
     _Atomic bool overloaded;     /* refreshed by polls; advisory */
 
-    struct troupe__lock inject_lock;
-    uint32_t inject_head, inject_tail; /* slots, linked by run_next */
-    _Atomic uint32_t inject_count;
+    struct inject_queue inject;
 
     struct shutdown shutdown;
 };
@@ -126,6 +124,7 @@ struct troupe_ctx {
     bool kept;                   /* ... its message lives on in the table of kept calls */
     bool answer_failed;          /* memory was out: answered with an error after the turn */
     bool stop_self;
+    uint32_t deadlines;          /* handled since the signals were looked at; they count towards the turn */
     uint8_t detail_len;
     char detail[TROUPE_REASON_BYTES_MAX + 1];
 };
@@ -166,7 +165,7 @@ void troupe__turn_begin_slice(troupe_worker *worker);
 /* Put a claimed actor where it will be run. Thread: owner of the worker. */
 void troupe__worker_schedule(troupe_worker *worker, struct actor *actor);
 
-/* Set signals on an actor and see that it looks at them. */
+/* Set signals on an actor of this generation and see that it looks at them. A successor in the slot gets SYSTEM alone. */
 void troupe__worker_raise(troupe_worker *worker, struct actor *actor, uint32_t generation, uint32_t signals);
 
 /* Tell the time of the actor's earliest deadline to a wheel. Thread: owner of the actor. */
@@ -194,7 +193,7 @@ struct outgoing {
     troupe_view type;
     const troupe_body *body;
     troupe_view subject;
-    const struct actor *sender;  /* NULL: an outsider */
+    struct actor *sender;        /* NULL: an outsider */
     enum reply_to reply_to;      /* with REPLY_REQUEST this worker's */
     uint64_t call_id;
     uint64_t deadline_ns;
@@ -228,7 +227,8 @@ int troupe__call_end(troupe_ctx *ctx, struct wait *wait, troupe_msg *reply);
 
 /* ---- wait.c ---- */
 
-/* What is due: deadlines of calls, timers, starts, shutdowns, restarts. Returns 0 or the failure of a function. */
+/* What is due, as many as a turn may: deadlines of calls, timers, starts, shutdowns, restarts. Returns 0 or the failure of
+ * a function. */
 int troupe__wait_on_due(troupe_ctx *ctx);
 
 /* The actor ends: answer what it kept, forget its calls. */
@@ -262,7 +262,7 @@ struct message *troupe__spawn_args(troupe_worker *worker, const troupe_spawn_opt
 void troupe__life_on_init(troupe_ctx *ctx, struct message *args, int result);
 
 /* Refuse what is new, finish what was accepted, then stop. */
-void troupe__life_drain(troupe_ctx *ctx, enum troupe_exit_cause cause);
+void troupe__life_drain(troupe_ctx *ctx, enum troupe_exit_cause cause, troupe_view detail);
 
 /* Begin to end the actor: refuse and answer what waits, end the children, then finish. Thread: owner. */
 void troupe__life_stop(troupe_ctx *ctx, enum troupe_exit_cause cause, int error, troupe_view detail);
@@ -289,6 +289,11 @@ void troupe__bond_on_unlink(troupe_ctx *ctx, struct message *request);
 void troupe__bond_on_want_writable(troupe_ctx *ctx, struct message *request);
 int troupe__bond_on_down(troupe_ctx *ctx, struct message *message);
 int troupe__bond_on_exit(troupe_ctx *ctx, struct message *message);
+int troupe__bond_on_writable(troupe_ctx *ctx, struct message *message);
+
+/* `of` was full and refused a message: ask it to tell when there is room, unless that was asked already. Best effort of
+ * memory: without it the sender retries by its own means. */
+void troupe__bond_ask_for_room(troupe_worker *worker, struct actor *asker, troupe_ref of);
 
 /* Tell those who wait that there is room. */
 void troupe__bond_on_room(troupe_ctx *ctx);
@@ -304,7 +309,7 @@ void troupe__bond_refuse(troupe_worker *worker, struct message *request, troupe_
 /* Note a new child (the caller owns the parent). Fails: TROUPE_E_NO_MEMORY. */
 int troupe__child_add(troupe_worker *worker, struct actor *parent, struct actor *child, const troupe_spawn_opts *opts);
 
-/* A child reports its start, or its end; any worker. */
+/* A child reports its end. Thread: the child's owner. */
 void troupe__child_ended(troupe_worker *worker, struct actor *child);
 
 /* A child's init is done. Consumes the message. */

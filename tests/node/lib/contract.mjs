@@ -47,6 +47,7 @@ export class Contract {
     const name = this.#find(method, target.split('?')[0])
     const seen = `${name ?? `${method} ${target} (no such operation)`} -> ${response.status} ${response.type}`
     const faults = name ? this.#judge(name, response) : this.#judgeUnknown(method, response)
+    if (saysNoMoreThanItsTitle(response)) faults.push('the detail is the title')
     for (const fault of faults) this.#faults.add(`${seen}: ${fault}`)
     if (name && response.status < 300) this.#exercised.add(name)
   }
@@ -98,6 +99,13 @@ export class Contract {
   #resolved(node) {
     return node.$ref ? resolve(node.$ref, this.#document) : node
   }
+}
+
+/** A problem whose detail names neither the thing nor the remedy. */
+function saysNoMoreThanItsTitle({ type, content, text }) {
+  if (type !== 'application/problem+json' || content.length === 0) return false
+  const { detail, title } = JSON.parse(text)
+  return detail === title
 }
 
 function isTemplate(part) {

@@ -102,6 +102,8 @@ const requestLines = [
   start('no version', 'GET /version'),
   start('an empty version', 'GET /version '),
   start('HTTP/2.0', 'GET /version HTTP/2.0'),
+  start('HTTP/1.9', 'GET /version HTTP/1.9'),
+  start('HTTP/1.2', 'GET /version HTTP/1.2'),
   start('HTTP/1.10', 'GET /version HTTP/1.10'),
   start('HTTP/01.1', 'GET /version HTTP/01.1'),
   start('http/1.1 in lower case', 'GET /version http/1.1'),
@@ -152,6 +154,23 @@ const slow = [
   row('a request line that stops', 'GET /ver', { status: 408 }),
 ]
 
+/** The largest head that is taken. */
+export const HEAD_BYTES_MAX = 16 << 10
+
+/** A fine head of so many bytes; `where` most of them are: in the target, or in a header. */
+export function headOf(bytes, where) {
+  const rest = `${get}${host}X-A: \r\n${end}`.length
+  const padding = 'a'.repeat(bytes - rest)
+  return where === 'target'
+    ? `GET /version?${padding.slice(1)} HTTP/1.1\r\n${host}X-A: \r\n${end}`
+    : `${get}${host}X-A: ${padding}\r\n${end}`
+}
+
+const overLimit = [HEAD_BYTES_MAX + 1, 20_000, 30_000].flatMap((bytes) => [
+  row(`a head of ${bytes} bytes, long by its target`, headOf(bytes, 'target'), { status: 431 }),
+  row(`a head of ${bytes} bytes, long by a header`, headOf(bytes, 'header'), { status: 431 }),
+])
+
 /** Heads that are wrong, bodies that are wrong, and heads that never end. */
 export const heads = [
   ...lengths,
@@ -161,6 +180,7 @@ export const heads = [
   ...fields,
   ...requestLines,
   ...large,
+  ...overLimit,
   ...chunks,
   ...slow,
 ]
