@@ -29,7 +29,7 @@ static troupe_worker *new_worker(troupe_system *system, uint32_t index)
     worker->system = system;
     worker->index = index;
     worker->pool.depot = &system->depot;
-    worker->until_inject = WORKER_SPIN_INJECT;
+    worker->until_inject = INJECT_EVERY_TURNS;
     worker->inline_left = TROUPE_INLINE_PER_PASS_MAX;
     rng_init(&worker->rng, system->config.seed + index);
     return worker;

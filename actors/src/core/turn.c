@@ -410,12 +410,6 @@ static bool run_signals(troupe_ctx *ctx)
 
 /* ---- the turn ---- */
 
-#define TURN_SLICE 16u      /* turns timed together */
-#define TURN_PRECISE 256u   /* turns timed alone after a long slice */
-#define TURN_SAMPLE_NS_MAX (4 * TROUPE_INLINE_TURN_NS_MAX)
-#define TURN_FIRST_CHECK 4u
-#define TURN_TIME_CHECK 16u /* messages of a turn between looks at the clock */
-
 /* Leave the actor's deadlines with a wheel, and tell waiting senders of room. */
 static void leave_extra(troupe_ctx *ctx)
 {
@@ -435,24 +429,6 @@ static bool is_drained(const struct actor *actor)
     if (actor_state_now(actor) != TROUPE_STATE_DRAINING || actor->ending || actor->pause)
         return false;
     return !actor->extra || (actor->extra->waits.calls == 0 && actor->extra->waits.kept == 0);
-}
-
-/* A batch has had its share: as many messages as it may, or, where there is a clock, as much time. The clock is looked at
- * after the first few messages and then seldom; after each one of a kind whose messages are known to be slow. The slice
- * may have begun before the turn: then the turn ends a little early. */
-static bool is_used_up(troupe_worker *worker, const struct kind *kind, uint32_t handled)
-{
-    const troupe_system_config *config = &worker->system->config;
-    if (handled >= TROUPE_TURN_MESSAGES_MAX)
-        return true;
-    bool looks = handled == TURN_FIRST_CHECK || handled % TURN_TIME_CHECK == 0 ||
-                 atomic_load_relaxed(&kind->message_ns) > TROUPE_INLINE_TURN_NS_MAX;
-    if (!config->clock_ns || !looks)
-        return false;
-    if (config->clock_ns(config->user) - worker->slice_started_ns <= TROUPE_TURN_LONG_NS)
-        return false;
-    worker->precise_turns += worker->precise_turns == 0; /* it counts as a long one */
-    return true;
 }
 
 static void go_to_the_back(troupe_ctx *ctx)
@@ -485,7 +461,7 @@ static uint32_t run(troupe_ctx *ctx)
                 return handled;
         }
         if (message || actor->system_head || handled >= TROUPE_TURN_MESSAGES_MAX) {
-            if (!is_used_up(ctx->worker, actor_kind(actor), handled))
+            if (!troupe__turn_is_used_up(ctx->worker, actor_kind(actor), handled))
                 continue;
             go_to_the_back(ctx);
             return handled;
@@ -502,53 +478,6 @@ static uint32_t run(troupe_ctx *ctx)
         /* No longer ours, unless a signal came before we let go. */
         if (actor_signals(actor) == 0 || !mailbox_claim(actor))
             return handled;
-    }
-}
-
-/* Turns are timed in slices of TURN_SLICE, so that a short one does not cost a look at the clock: a slice that is short
- * as a whole had no long turn in it. After a long slice each turn is timed for a while. */
-
-/* Smooth what a message of this kind costs. A sample has a cap: a turn may be long because the kernel took the core away,
- * and one such must not keep the kind off the inline way for long. */
-static void note_turn(troupe_worker *worker, struct kind *kind, uint64_t turn_ns, uint32_t messages)
-{
-    uint64_t each_ns = turn_ns / (messages ? messages : 1);
-    uint32_t sample = each_ns > TURN_SAMPLE_NS_MAX ? TURN_SAMPLE_NS_MAX : (uint32_t)each_ns;
-    uint32_t smoothed = atomic_load_relaxed(&kind->message_ns);
-    atomic_store_relaxed(&kind->message_ns, smoothed - smoothed / 4 + sample / 4);
-    if (turn_ns > TROUPE_TURN_LONG_NS) {
-        counter_add(&worker->stats.turns_long, 1);
-        worker->had_long_turn = true;
-    }
-}
-
-static void time_turn(troupe_worker *worker, struct kind *kind, uint32_t messages)
-{
-    const troupe_system_config *config = &worker->system->config;
-    /* A kind that counts as slow is timed each time, or it would never be seen to be quick again. */
-    bool is_slow = atomic_load_relaxed(&kind->message_ns) > TROUPE_INLINE_TURN_NS_MAX;
-    uint32_t turns = ++worker->slice_turns;
-    if (worker->precise_turns == 0 && !is_slow && turns < TURN_SLICE)
-        return;
-    uint64_t now_ns = config->clock_ns(config->user), spent_ns = now_ns - worker->slice_started_ns;
-    if (worker->precise_turns > 0) {
-        worker->precise_turns--;
-        note_turn(worker, kind, spent_ns, messages);
-    } else if (spent_ns > TROUPE_TURN_LONG_NS) {
-        worker->precise_turns = TURN_PRECISE;
-    } else {
-        note_turn(worker, kind, spent_ns / turns, messages); /* so that one long turn is forgotten again */
-    }
-    worker->slice_turns = 0;
-    worker->slice_started_ns = now_ns;
-}
-
-void troupe__turn_begin_slice(troupe_worker *worker)
-{
-    const troupe_system_config *config = &worker->system->config;
-    if (config->clock_ns) {
-        worker->slice_started_ns = config->clock_ns(config->user);
-        worker->slice_turns = 0;
     }
 }
 
@@ -570,5 +499,5 @@ void troupe__turn_run(troupe_worker *worker, struct actor *actor)
     worker->in_turn = false;
     counter_add(&worker->stats.turns, 1);
     if (worker->system->config.clock_ns)
-        time_turn(worker, kind, messages);
+        troupe__turn_time(worker, kind, messages);
 }

@@ -3,7 +3,7 @@
  * A worker: which actor runs next, when to sleep, whom to wake.
  *
  * poll() takes in answers from other workers, fires timers, then runs actors: its own queue first; every
- * WORKER_SPIN_INJECT turns, and when its own is empty, the inject queue (inject.h); then it steals half of another's.
+ * INJECT_EVERY_TURNS turns, and when its own is empty, the inject queue (inject.h); then it steals half of another's.
  *
  * Sleeping. park() sets the worker's bit in `parked`, then looks once more at everything that others may have left for
  * it: its inbox and the inject queue. Who adds to these does it first and then looks at `parked`; both sides are
@@ -95,7 +95,7 @@ static struct actor *next_actor(troupe_worker *worker)
 {
     struct actor *actor = NULL;
     if (--worker->until_inject == 0) {
-        worker->until_inject = WORKER_SPIN_INJECT;
+        worker->until_inject = INJECT_EVERY_TURNS;
         if ((actor = take_injected(worker)))
             return actor;
     }

@@ -23,7 +23,7 @@
 #include "core/slots.h"
 #include "core/timer_wheel.h"
 
-#define WORKER_SPIN_INJECT 61u  /* every so many turns the inject queue comes first */
+#define INJECT_EVERY_TURNS 61u  /* every so many turns the inject queue comes first */
 #define NS_PER_MS UINT64_C(1000000)
 
 /* A registered behavior. */
@@ -157,8 +157,16 @@ void troupe__turn_dispose(troupe_worker *worker, struct actor *actor, struct mes
 /* Make the links and monitors that were asked for before the end, which overtook them: they are told the real cause. */
 void troupe__turn_take_bonds(troupe_ctx *ctx);
 
+/* ---- turn_time.c ---- */
+
 /* Turns that follow are timed from now. */
 void troupe__turn_begin_slice(troupe_worker *worker);
+
+/* A turn of this kind, which handled so many messages, has ended. State: there is a clock. */
+void troupe__turn_time(troupe_worker *worker, struct kind *kind, uint32_t messages);
+
+/* Has a batch of so many messages had its share, of messages or of time? */
+bool troupe__turn_is_used_up(troupe_worker *worker, const struct kind *kind, uint32_t handled);
 
 /* ---- worker.c ---- */
 
@@ -304,7 +312,7 @@ void troupe__bond_on_end(troupe_ctx *ctx, enum troupe_exit_cause cause, int erro
 /* Turn a request that came too late into its answer. Consumes it. */
 void troupe__bond_refuse(troupe_worker *worker, struct message *request, troupe_ref target);
 
-/* ---- supervisor.c ---- */
+/* ---- supervisor.c, root.c ---- */
 
 /* Note a new child (the caller owns the parent). Fails: TROUPE_E_NO_MEMORY. */
 int troupe__child_add(troupe_worker *worker, struct actor *parent, struct actor *child, const troupe_spawn_opts *opts);
