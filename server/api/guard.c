@@ -36,9 +36,14 @@ static enum head_reason take_coding(struct guard *guard, troupe_view value)
 static bool accepts_gzip(troupe_view value)
 {
     for (size_t at = 0; at + 4 <= value.len; at++) {
-        if (strncasecmp(value.ptr + at, "gzip", 4) == 0)
-            return at + 8 > value.len || strncmp(value.ptr + at + 4, ";q=0", 4) != 0 ||
-                   (at + 8 < value.len && value.ptr[at + 8] == '.');
+        if (strncasecmp(value.ptr + at, "gzip", 4) != 0)
+            continue;
+        at += 4;
+        if (at + 4 > value.len || strncmp(value.ptr + at, ";q=0", 4) != 0)
+            return true;
+        for (at += 4; at < value.len && (value.ptr[at] == '.' || value.ptr[at] == '0'); at++) {
+        }
+        return at < value.len && value.ptr[at] >= '1' && value.ptr[at] <= '9'; /* q=0, q=0.0: no */
     }
     return false;
 }

@@ -57,6 +57,10 @@ unsigned api_problem_write(const struct api_problem *problem, struct text *docum
     const troupe_error_info *info = troupe_error_lookup(problem->error);
     bool is_app = problem->error == TROUPE_E_APP;
     unsigned status = is_app && problem->app_status != 0 ? problem->app_status : (unsigned)info->http_status;
+    /* Of a batch that was taken in part, "as it is" would send its first lines twice. */
+    bool is_partial = problem->is_batch && problem->accepted > 0;
+    enum troupe_outcome outcome = is_partial ? TROUPE_OUTCOME_UNKNOWN : info->outcome;
+    enum troupe_retry retry = is_partial && info->retry == TROUPE_RETRY_YES ? TROUPE_RETRY_IF_IDEMPOTENT : info->retry;
     char code_text[128];
     struct text code;
     text_init_fixed(&code, code_text, sizeof code_text);
@@ -69,7 +73,7 @@ unsigned api_problem_write(const struct api_problem *problem, struct text *docum
                 status);
     add_member(document, "detail", problem->detail.len > 0 ? problem->detail : troupe_view_of(info->text));
     text_printf(document, ",\"code\":\"%s\",\"retry\":\"%s\",\"outcome\":\"%s\"", code_text,
-                troupe_retry_word(info->retry), troupe_outcome_word(info->outcome));
+                troupe_retry_word(retry), troupe_outcome_word(outcome));
     if (api_retry_after(problem->error) > 0)
         text_printf(document, ",\"retry_after_ms\":%u", (unsigned)RETRY_AFTER_MS);
     if (problem->field != NULL)

@@ -7,7 +7,8 @@
  * sends is dropped for LINGER_MS, so that it can read the answer before the end. A head that is late gets 408. Too many
  * connections get 503. Without descriptors, one held in reserve accepts and closes, and accepting pauses.
  *
- * /livez and /readyz are answered here, so that they do not depend on a worker.
+ * /livez and /readyz are answered here, so that they do not depend on a worker. When the node is full, OVER_MAX heads
+ * more are read to see whether they are such probes: a full node is not a dead one.
  *
  * Both lists are in the order of their deadlines, because each has one timeout: looking at the first is enough. */
 #define _GNU_SOURCE /* accept4 */
@@ -29,6 +30,7 @@
 enum {
     EVENTS_MAX = 128,
     ACCEPTS_MAX = 128,              /* in one go; the loop comes back for more */
+    OVER_MAX = 64,                  /* heads beyond the node's connections */
     LINGER_MS = 1000,
     LINGERING_MAX = 1024,
     LINGER_BYTES_MAX = 4 << 20,
@@ -38,6 +40,7 @@ enum {
 struct head {
     int fd;
     bool is_lingering;
+    bool is_over;                   /* the node is full: only a probe is answered */
     uint64_t deadline_ms;
     uint64_t dropped;               /* bytes, while lingering */
     struct head_check check;
@@ -216,12 +219,23 @@ static bool answer_probe(struct head_stage *stage, struct head *head, uint64_t n
     return true;
 }
 
+static void refuse_over(struct head_stage *stage, struct head *head, uint64_t now_ms)
+{
+    traffic_add(&stage->config.traffic->connections_refused, 1);
+    refuse(stage, head, TROUPE_E_CONNECTIONS,
+           "close connections that are not used, or start the node with a larger --connections-max", now_ms);
+}
+
 static void hand_over(struct head_stage *stage, struct head *head, uint64_t now_ms)
 {
     const struct head_config *config = &stage->config;
     struct loop *best = config->loops[0];
     if (answer_probe(stage, head, now_ms))
         return;
+    if (head->is_over) {
+        refuse_over(stage, head, now_ms);
+        return;
+    }
     for (unsigned i = 1; i < config->loops_count; i++) {
         if (loop_connections(config->loops[i]) < loop_connections(best))
             best = config->loops[i];
@@ -290,18 +304,16 @@ static void take(struct head_stage *stage, int fd, uint64_t now_ms)
         free(head);
         return;
     }
-    bool is_full = connections_now(stage) >= stage->config.env->connections_max;
+    unsigned connections = connections_now(stage), connections_max = stage->config.env->connections_max;
+    head->is_over = connections >= connections_max;
     head->fd = fd;
     head->deadline_ms = now_ms + stage->config.timeout_ms;
     list_add(&stage->reading, head);
     count_waiting(stage);
-    if (is_full) {
-        traffic_add(&stage->config.traffic->connections_refused, 1);
-        refuse(stage, head, TROUPE_E_CONNECTIONS,
-               "close connections that are not used, or start the node with a larger --connections-max", now_ms);
-        return;
-    }
-    look(stage, head, false, now_ms);
+    if (connections >= connections_max + OVER_MAX)
+        refuse_over(stage, head, now_ms);
+    else
+        look(stage, head, false, now_ms);
 }
 
 /* No descriptor is left: take the next connection with the one in reserve, and close it, so that it does not wait. */

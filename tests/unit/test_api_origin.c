@@ -135,7 +135,7 @@ static void the_guard_picks_out_what_matters_test(void **state)
 static void gzip_with_weight_zero_is_not_wanted_test(void **state)
 {
     static const struct { const char *value; bool wanted; } rows[] = {
-        {"gzip", true}, {"GZIP", true}, {"br,gzip", true}, {"gzip;q=1", true}, {"gzip;q=0.1", true},
+        {"gzip", true}, {"GZIP", true}, {"br,gzip", true}, {"gzip;q=1", true}, {"gzip;q=0.1", true}, {"gzip;q=0.0", false},
         {"", false}, {"br", false}, {"gzip;q=0", false}, {"gzi", false},
     };
     (void)state;
