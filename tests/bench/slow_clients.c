@@ -8,7 +8,8 @@
  *
  * usage: slow_clients PORT COUNT
  *
- * A server closes such clients at its deadlines; each is then opened again at once, so that their number holds. When
+ * They do not know each other: they come one after another in OPENING_MS, and each trickles at a time of its own. A
+ * server closes such clients at its deadlines; each is then opened again at once, so that their number holds. When
  * all have been connected, one line goes to stdout:  {"event":"ready","clients":3000}
  * On SIGTERM or the end of stdin a last one:          {"event":"end","opened":3412,"closed_by_server":412,"refused":0}
  *
@@ -30,6 +31,9 @@
 
 #define CLIENTS_MAX 60000u
 #define TRICKLE_MS 500
+#define TICK_MS 5                          /* at each the next of SLICES parts of the clients has its turn */
+#define SLICES (TRICKLE_MS / TICK_MS)
+#define OPENING_MS 5000
 #define EVENTS_PER_WAIT 256
 
 enum kind { SILENT, TRICKLE, HALF, KINDS };
@@ -50,6 +54,7 @@ struct crowd {
     uint32_t count, connected;
     bool ready; /* said so */
     unsigned long opened, closed_by_server, refused;
+    uint64_t tick;
     struct client *clients;
 };
 
@@ -120,10 +125,13 @@ static void on_event(struct crowd *crowd, uint32_t i, uint32_t events)
 
 static void on_tick(struct crowd *crowd)
 {
-    for (uint32_t i = 0; i < crowd->count; i++) {
+    uint64_t has_come = crowd->tick * TICK_MS * crowd->count / OPENING_MS; /* clients, of those that come first */
+    for (uint32_t i = crowd->tick++ % SLICES; i < crowd->count; i += SLICES) {
         struct client *client = &crowd->clients[i];
-        if (client->fd < 0)
+        if (client->fd < 0 && i <= has_come)
             client_open(crowd, i);
+        else if (client->fd < 0)
+            break;
         else if (client->kind == TRICKLE && client->connected)
             client_send(client, 1);
     }
@@ -153,7 +161,8 @@ static void serve(struct crowd *crowd, int timer)
             if (id < CLIENTS_MAX)
                 on_event(crowd, id, events[i].events);
             else if (read(timer, &ticks, sizeof(ticks)) > 0)
-                on_tick(crowd);
+                for (; ticks > 0; ticks--)
+                    on_tick(crowd);
         }
         if (!crowd->ready && crowd->connected == crowd->count) {
             crowd->ready = true;
@@ -194,8 +203,7 @@ int main(int argc, char **argv)
     sigprocmask(SIG_BLOCK, &set, NULL);
     int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    struct itimerspec period = {.it_interval.tv_nsec = TRICKLE_MS * 1000000L,
-                                .it_value.tv_nsec = TRICKLE_MS * 1000000L};
+    struct itimerspec period = {.it_interval.tv_nsec = TICK_MS * 1000000L, .it_value.tv_nsec = TICK_MS * 1000000L};
     if (crowd.clients == NULL || !watch(&crowd, timer, ID_TIMER) || !watch(&crowd, signals, ID_SIGNALS) ||
         !watch(&crowd, STDIN_FILENO, ID_STDIN) || timerfd_settime(timer, 0, &period, NULL) != 0) {
         perror("slow_clients");
@@ -203,7 +211,7 @@ int main(int argc, char **argv)
         return 1;
     }
     for (uint32_t i = 0; i < crowd.count; i++)
-        client_open(&crowd, i);
+        crowd.clients[i].fd = -1; /* it comes when its turn does */
     serve(&crowd, timer);
     printf("{\"event\":\"end\",\"opened\":%lu,\"closed_by_server\":%lu,\"refused\":%lu}\n", crowd.opened,
            crowd.closed_by_server, crowd.refused);
