@@ -16,7 +16,6 @@
 #define atomic_store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
 #define atomic_store_seq(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
 #define atomic_exchange_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
-#define atomic_exchange_seq(p, v) atomic_exchange_explicit((p), (v), memory_order_seq_cst)
 #define atomic_add_relaxed(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
 #define atomic_sub_relaxed(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
 #define atomic_sub_release(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_release)
@@ -27,8 +26,6 @@
     atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_seq_cst, memory_order_acquire)
 #define atomic_cas_strong_seq(p, expected, v) \
     atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_seq_cst, memory_order_acquire)
-#define atomic_cas_strong_acq_rel(p, expected, v) \
-    atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_acq_rel, memory_order_acquire)
 
 /* A counter with one writer and any readers: no locked instruction. Advisory to the readers. */
 static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)

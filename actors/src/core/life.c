@@ -409,6 +409,15 @@ static void answer_stop_waiters(troupe_ctx *ctx, struct message *list)
     }
 }
 
+static void refuse_list(troupe_worker *worker, struct message *list, troupe_ref self)
+{
+    while (list) {
+        struct message *next = list->next;
+        troupe__bond_refuse(worker, list, self);
+        list = next;
+    }
+}
+
 /* Shut both lanes and refuse what came late. */
 static void shut(troupe_ctx *ctx)
 {
@@ -418,21 +427,9 @@ static void shut(troupe_ctx *ctx)
     struct message *inbox = actor->inbox_head;
     actor->inbox_head = actor->inbox_tail = NULL;
     dispose_list(ctx, inbox, TROUPE_E_GONE);
-    struct message *late = atomic_exchange_acq_rel(&actor->system_lane, SYSTEM_LANE_SHUT), *list = NULL;
-    while (late) {
-        struct message *below = late->next;
-        late->next = list;
-        list = late;
-        late = below;
-    }
-    for (int pass = 0; pass < 2; pass++) {
-        struct message *at = pass == 0 ? actor->system_head : list;
-        while (at) {
-            struct message *next = at->next;
-            troupe__bond_refuse(ctx->worker, at, self);
-            at = next;
-        }
-    }
+    struct message *late = message_reverse(atomic_exchange_acq_rel(&actor->system_lane, SYSTEM_LANE_SHUT));
+    refuse_list(ctx->worker, actor->system_head, self);
+    refuse_list(ctx->worker, late, self);
     actor->system_head = NULL;
 }
 

@@ -67,6 +67,19 @@ struct message {
     troupe_msg msg;              /* subject stands right behind it */
 };
 
+/* Turn a stack of messages, newest first, into a list, oldest first. */
+static inline struct message *message_reverse(struct message *top)
+{
+    struct message *list = NULL;
+    while (top) {
+        struct message *below = top->next;
+        top->next = list;
+        list = top;
+        top = below;
+    }
+    return list;
+}
+
 /* What a message is made of. All is borrowed and copied. */
 struct message_parts {
     enum message_what what;

@@ -236,25 +236,13 @@ static bool dispatch(troupe_ctx *ctx, struct message *message)
 
 /* ---- the system lane ---- */
 
-static struct message *reverse(struct message *top)
-{
-    struct message *list = NULL;
-    while (top) {
-        struct message *below = top->next;
-        top->next = list;
-        list = top;
-        top = below;
-    }
-    return list;
-}
-
 /* Append what is new in the system lane to what was taken from it. */
 static void take_system_lane(struct actor *actor)
 {
     if (!atomic_load_relaxed(&actor->system_lane))
         return;
     /* Acquire pairs with the push; the lane is never shut here, only the owner shuts it. */
-    struct message *list = reverse(atomic_exchange_acq_rel(&actor->system_lane, NULL)), **end = &actor->system_head;
+    struct message *list = message_reverse(atomic_exchange_acq_rel(&actor->system_lane, NULL)), **end = &actor->system_head;
     while (*end)
         end = &(*end)->next;
     *end = list;

@@ -220,13 +220,7 @@ static void take_inbox(troupe_worker *worker)
 {
     if (!atomic_load_relaxed(&worker->inbox))
         return;
-    struct message *top = atomic_exchange_acq_rel(&worker->inbox, NULL), *list = NULL;
-    while (top) {
-        struct message *below = top->next;
-        top->next = list;
-        list = top;
-        top = below;
-    }
+    struct message *list = message_reverse(atomic_exchange_acq_rel(&worker->inbox, NULL));
     while (list) {
         struct message *next = list->next;
         troupe__request_on_message(worker, list);
