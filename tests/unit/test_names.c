@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <troupe/limits.h>
+
 #include <stdio.h>
 
 #include "base/rng.h"
@@ -314,6 +316,27 @@ static void test_a_walk_sees_what_stays_once_while_names_come_and_go(void **stat
     free_names(change.names);
 }
 
+/* One more than the limit is refused, for this actor alone, until it gives one back. */
+static void test_one_actor_cannot_hoard_names(void **state)
+{
+    struct names *names = make_names();
+    uint32_t slot = 0, generation = 0;
+    char name[16];
+
+    (void)state;
+    for (unsigned i = 0; i < TROUPE_NAMES_PER_ACTOR_MAX; i++) {
+        snprintf(name, sizeof name, "n%u", i);
+        take(names, name, 5, 1);
+    }
+    assert_int_equal(troupe__names_take(names, troupe_view_of("more"), 5, 1, &slot, &generation), TROUPE_E_LIMIT);
+    assert_free(names, "more");
+    take(names, "more", 5, 2); /* a successor in the slot has names of its own */
+    give(names, "more", 5, 2);
+    give(names, "n7", 5, 1);
+    take(names, "more", 5, 1);
+    free_names(names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_names_that_differ_in_one_byte_are_different_names),
         cmocka_unit_test(test_what_is_no_name),
         cmocka_unit_test(test_many_names),
+        cmocka_unit_test(test_one_actor_cannot_hoard_names),
         cmocka_unit_test(test_a_walk_stops_at_once_and_goes_on_behind),
         cmocka_unit_test(test_a_walk_sees_what_stays_once_while_names_come_and_go),
     };

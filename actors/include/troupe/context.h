@@ -141,6 +141,8 @@ TROUPE_MUST_USE int troupe_unlink(troupe_ctx *ctx, troupe_ref ref);
 
 /* ---- names ---- */
 
+/* Take a name; it is given back by the next, or at the end of the actor.
+ * Fails: TROUPE_E_NAME_TAKEN, INVALID (no name at all), LIMIT (TROUPE_NAMES_PER_ACTOR_MAX), NO_MEMORY */
 TROUPE_MUST_USE int troupe_name_register(troupe_ctx *ctx, troupe_view name);
 TROUPE_MUST_USE int troupe_name_release(troupe_ctx *ctx, troupe_view name);
 TROUPE_MUST_USE int troupe_whereis(troupe_ctx *ctx, troupe_view name, troupe_ref *ret_ref);

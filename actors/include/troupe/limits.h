@@ -20,6 +20,7 @@
 #define TROUPE_CALLS_PER_ACTOR_MAX 65536u   /* open calls that an actor has made */
 #define TROUPE_KEPT_PER_ACTOR_MAX 65536u    /* reply handles that an actor keeps */
 #define TROUPE_TIMERS_PER_ACTOR_MAX 4096u
+#define TROUPE_NAMES_PER_ACTOR_MAX 64u
 #define TROUPE_BONDS_PER_ACTOR_MAX 65536u   /* links and monitors, each way */
 
 #define TROUPE_CALL_TIMEOUT_MS_DEFAULT 5000u

@@ -130,6 +130,16 @@ static struct name_shard *slot_shard_of(struct names *names, uint32_t slot)
     return &names->by_slot[slot % NAME_SHARDS];
 }
 
+/* Under the lock: how many names a holder has. */
+static uint32_t count_by_slot(const struct name_shard *slots, uint32_t slot, uint32_t generation)
+{
+    uint32_t count = 0;
+    const struct name_entry *entry = slots->buckets[(slot / NAME_SHARDS) & (slots->buckets_count - 1)];
+    for (; entry; entry = entry->next_by_slot)
+        count += entry->slot == slot && entry->generation == generation;
+    return count;
+}
+
 int troupe__names_take(struct names *names, troupe_view name, uint32_t slot, uint32_t generation, uint32_t *ret_slot,
                        uint32_t *ret_generation)
 {
@@ -146,6 +156,8 @@ int troupe__names_take(struct names *names, troupe_view name, uint32_t slot, uin
     struct name_shard *slots = slot_shard_of(names, slot);
     troupe__lock_acquire(&slots->lock);
     int rc = make_room(slots, true) ? 0 : TROUPE_E_NO_MEMORY;
+    if (rc == 0 && count_by_slot(slots, slot, generation) >= TROUPE_NAMES_PER_ACTOR_MAX)
+        rc = TROUPE_E_LIMIT;
     troupe__lock_release(&slots->lock);
     struct name_shard *shard = shard_of(names, hash);
     troupe__lock_acquire(&shard->lock);

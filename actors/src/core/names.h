@@ -48,7 +48,7 @@ void troupe__names_fini(struct names *names);
 bool troupe__name_is_valid(troupe_view name);
 
 /* Take a name. Fails: TROUPE_E_NAME_TAKEN (*ret_slot and *ret_generation: the holder), TROUPE_E_INVALID,
- * TROUPE_E_NO_MEMORY. */
+ * TROUPE_E_LIMIT, TROUPE_E_NO_MEMORY. */
 int troupe__names_take(struct names *names, troupe_view name, uint32_t slot, uint32_t generation, uint32_t *ret_slot,
                        uint32_t *ret_generation);
 
