@@ -139,16 +139,27 @@ async function benchStall(node, bare) {
 
 // ---- slow clients beside a good one ----
 
+// Slow clients that act each at a time of its own, and the same number that act all in the same instant.
 async function benchSlow(node) {
   await post(`${node.url}/v1/actors`, '{"behavior":"counter","name":"patient"}', 201)
   const target = { server: node, method: 'POST', path: '/v1/actors/@patient/call/add', body: ADD }
+  console.log(`\n${SLOW_CLIENTS} slow clients (a third silent, a third trickling a head, a third with half a head) ` +
+    'beside wrk -c 64')
+  console.log('they act    p99 ms alone  p99 ms beside  ratio  goal <= 2    req/s alone  req/s beside  errors  ' +
+    'closed by the node  refused')
+  await benchCrowd(target, 'singly', [])
+  await benchCrowd(target, 'together', ['together'])
+}
+
+async function benchCrowd(target, label, args) {
+  const node = target.server
   const pairs = []
   await load(target, { connections: 64, seconds: 1 })
   let reopened = 0
   let refused = 0
   for (let round = 0; round < Math.min(rounds, 3); round++) {
     const alone = await load(target, { connections: 64, seconds: slowSeconds })
-    const slow = start(path.join(tools, 'slow_clients'), [new URL(node.url).port, String(SLOW_CLIENTS)])
+    const slow = start(path.join(tools, 'slow_clients'), [new URL(node.url).port, String(SLOW_CLIENTS), ...args])
     await announced(slow)
     const beside = await load(target, { connections: 64, seconds: slowSeconds })
     slow.stdin.end()
@@ -161,11 +172,7 @@ async function benchSlow(node) {
   const p99 = (key) => median(pairs.map((pair) => pair[key].p99_us)) / 1000
   const ratio = p99('beside') / p99('alone')
   const errors = pairs.reduce((sum, { alone, beside }) => sum + alone.errors + beside.errors, 0)
-  console.log(`\n${SLOW_CLIENTS} slow clients (a third silent, a third trickling a head, a third with half a head) ` +
-    'beside wrk -c 64')
-  console.log('p99 ms alone  p99 ms beside  ratio  goal <= 2    req/s alone  req/s beside  errors  ' +
-    'closed by the node  refused')
-  console.log(`${fixed(p99('alone'), 2, 12)} ${fixed(p99('beside'), 2, 14)} ${fixed(ratio, 2, 4)} x  ` +
+  console.log(`${label.padEnd(10)} ${fixed(p99('alone'), 2, 13)} ${fixed(p99('beside'), 2, 14)} ${fixed(ratio, 2, 4)} x  ` +
     `${verdict(ratio, SLOW_GOAL).padEnd(9)} ${fixed(median(pairs.map(({ alone }) => alone.rate)), 0, 14)} ` +
     `${fixed(median(pairs.map(({ beside }) => beside.rate)), 0, 13)} ${String(errors).padStart(7)} ` +
     `${String(reopened).padStart(19)} ${String(refused).padStart(8)}`)

@@ -6,10 +6,10 @@
  *   trickle    sends a request head one byte each TRICKLE_MS
  *   half       sends half a head at once and nothing after it
  *
- * usage: slow_clients PORT COUNT
+ * usage: slow_clients PORT COUNT [together]
  *
- * They do not know each other: they come one after another in OPENING_MS, and each trickles at a time of its own. A
- * server closes such clients at its deadlines; each is then opened again at once, so that their number holds. When
+ * They do not know each other: they come one after another in OPENING_MS, and each trickles at a time of its own. With
+ * "together" they come all at once, trickle all at once, and so reach the server's deadlines all at once. A server closes such clients at its deadlines; each is then opened again at once, so that their number holds. When
  * all have been connected, one line goes to stdout:  {"event":"ready","clients":3000}
  * On SIGTERM or the end of stdin a last one:          {"event":"end","opened":3412,"closed_by_server":412,"refused":0}
  *
@@ -53,6 +53,7 @@ struct crowd {
     uint16_t port;
     uint32_t count, connected;
     bool ready; /* said so */
+    bool together;
     unsigned long opened, closed_by_server, refused;
     uint64_t tick;
     struct client *clients;
@@ -125,8 +126,14 @@ static void on_event(struct crowd *crowd, uint32_t i, uint32_t events)
 
 static void on_tick(struct crowd *crowd)
 {
-    uint64_t has_come = crowd->tick * TICK_MS * crowd->count / OPENING_MS; /* clients, of those that come first */
-    for (uint32_t i = crowd->tick++ % SLICES; i < crowd->count; i += SLICES) {
+    uint64_t tick = crowd->tick++;
+    uint64_t has_come = tick * TICK_MS * crowd->count / OPENING_MS; /* clients, of those that come first */
+    if (crowd->together) {
+        if (tick % SLICES != 0)
+            return; /* one turn for all in TRICKLE_MS */
+        has_come = crowd->count;
+    }
+    for (uint32_t i = crowd->together ? 0 : tick % SLICES; i < crowd->count; i += crowd->together ? 1 : SLICES) {
         struct client *client = &crowd->clients[i];
         if (client->fd < 0 && i <= has_come)
             client_open(crowd, i);
@@ -185,10 +192,12 @@ static void raise_file_limit(void)
 int main(int argc, char **argv)
 {
     struct crowd crowd = {.epoll = epoll_create1(EPOLL_CLOEXEC)};
-    unsigned long port = argc == 3 ? strtoul(argv[1], NULL, 10) : 0;
-    unsigned long count = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+    crowd.together = argc == 4 && strcmp(argv[3], "together") == 0;
+    bool whole = argc == 3 || crowd.together;
+    unsigned long port = whole ? strtoul(argv[1], NULL, 10) : 0;
+    unsigned long count = whole ? strtoul(argv[2], NULL, 10) : 0;
     if (port == 0 || port > UINT16_MAX || count == 0 || count > CLIENTS_MAX) {
-        fprintf(stderr, "usage: slow_clients PORT COUNT\n");
+        fprintf(stderr, "usage: slow_clients PORT COUNT [together]\n");
         return 2;
     }
     raise_file_limit();
