@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "host.h"
 
 static void write_object(const struct announce *announce, struct text *text)
 {
@@ -17,30 +17,15 @@ static void write_object(const struct announce *announce, struct text *text)
                 announce->node, announce->url);
     if (strcmp(announce->bound_url, announce->url) != 0)
         text_printf(text, ",\"api_bound\":\"%s\"", announce->bound_url);
-    text_printf(text, ",\"pid\":%ld}\n", (long)getpid());
+    text_printf(text, ",\"peer\":\"%s\",\"pid\":%ld}\n", announce->peer, (long)getpid());
 }
 
-/* A directory in /tmp is only good when it is ours and nobody else can write in it. */
-static bool is_private_dir(const char *path)
-{
-    struct stat st;
-    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == getuid() && (st.st_mode & 022) == 0;
-}
-
-/* $XDG_RUNTIME_DIR/troupe/PID.ports.json, else /tmp/troupe-UID/PID.ports.json */
 static bool default_path(char *path, size_t cap)
 {
     char dir[384];
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    int len = -1;
-    if (runtime != NULL && runtime[0] == '/')
-        len = snprintf(dir, sizeof dir, "%s/troupe", runtime);
-    if (len < 0 || (size_t)len >= sizeof dir || (mkdir(dir, 0700) != 0 && errno != EEXIST) || !is_private_dir(dir)) {
-        snprintf(dir, sizeof dir, "/tmp/troupe-%u", (unsigned)getuid());
-        if ((mkdir(dir, 0700) != 0 && errno != EEXIST) || !is_private_dir(dir))
-            return false;
-    }
-    len = snprintf(path, cap, "%s/%ld.ports.json", dir, (long)getpid());
+    if (!host_runtime_dir(dir, sizeof dir))
+        return false;
+    int len = snprintf(path, cap, "%s/%ld.ports.json", dir, (long)getpid());
     return len > 0 && (size_t)len < cap;
 }
 
@@ -98,9 +83,12 @@ bool announce_print(const struct announce *announce, bool json)
     if (json)
         write_object(announce, &text);
     else
-        text_printf(&text, "trouped %s is ready: %s  (node %s, %u worker%s)\nexport URL=%s\n", announce->version,
-                    announce->url, announce->node, announce->workers, announce->workers == 1 ? "" : "s",
-                    announce->url);
+        text_printf(&text,
+                    "trouped %s is ready: %s  (node %s, cluster %s, peer port %s, %u worker%s)\n"
+                    "export URL=%s\ntrouped --join %s\n",
+                    announce->version, announce->url, announce->node, announce->cluster, announce->peer,
+                    announce->workers, announce->workers == 1 ? "" : "s", announce->url,
+                    announce->join != NULL ? announce->join : announce->url);
     return fwrite(text.ptr, 1, text.len, stdout) == text.len && fflush(stdout) == 0;
 }
 

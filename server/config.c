@@ -12,14 +12,18 @@
 
 #include "api/origin.h"
 #include "base/units.h"
+#include "base/utf8_text.h"
 
 enum { CHOICES_MAX = 4, FLAG_BYTES_MAX = 32 };
 
 #define HOST_CHARS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_[]:"
+#define LABEL_CHARS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_/"
 #define HOUR_MS (3600ull * 1000)
 
 /* How a setting is written. Those after FLAG take no value and have no environment variable. */
-enum kind { ADDRESS = 1, ADVERTISE, NUMBER, DURATION, SIZE, MEMORY, PATH, HOSTS, ORIGINS, CHOICE, FLAG, ACTION };
+enum kind {
+    ADDRESS = 1, ADVERTISE, NUMBER, DURATION, SIZE, MEMORY, PATH, REGISTRY, HOSTS, ORIGINS, LABELS, CHOICE, FLAG, ACTION
+};
 
 struct setting {
     const char *flag;
@@ -35,7 +39,19 @@ struct setting {
 
 static const struct setting settings[] = {
     {"listen-api", "ADDR:PORT", "where to serve the API; port 0 takes a free one (127.0.0.1:0)", ADDRESS,
-     AT(listen_host), 0, 0, {NULL}},
+     AT(listen_api), 0, 0, {NULL}},
+    {"listen-peer", "ADDR:PORT", "where to hear other nodes; port 0 takes a free one (the API's address, port 0)",
+     ADDRESS, AT(listen_peer), 0, 0, {NULL}},
+    {"join", "URL", "the cluster to join: the URL of its registry, or file: and the path of a node's ports file "
+     "(none: this node begins one)", REGISTRY, AT(join), 0, 0, {NULL}},
+    {"secret-file", "FILE", "what only the nodes of the cluster know, 16 to 256 bytes (made by itself on loopback)",
+     PATH, AT(secret_file), 0, 0, {NULL}},
+    {"tokens", "FILE", "who may do what; see troupe token (none: whoever reaches the port, everything)", PATH,
+     AT(tokens_file), 0, 0, {NULL}},
+    {"label", "KEY=VALUE", "a word about this node for the others; may be given again", LABELS, AT(labels), 0, 0,
+     {NULL}},
+    {"lease", "TIME", "a node that is silent for so long is down; the registry's counts (10s)", DURATION, AT(lease_ms),
+     500, HOUR_MS, {NULL}},
     {"workers", "N", "threads that run actors; 0 is one per core (0)", NUMBER, AT(workers), 0, TROUPE_WORKERS_MAX,
      {NULL}},
     {"announce", "FORM", "how to tell on standard output that the node is ready: human or json (human)", CHOICE,
@@ -47,6 +63,10 @@ static const struct setting settings[] = {
     {"memory-max", "SIZE|PCT", "memory for messages, actors and their state (75%)", MEMORY, AT(memory_max), 1, 0,
      {NULL}},
     {"connections-max", "N", "connections at once (65536)", NUMBER, AT(connections_max), 1, 1000000, {NULL}},
+    {"address-connections-max", "N", "connections at once from one address, loopback aside; 0 is no limit (0)", NUMBER,
+     AT(address_connections_max), 0, 1000000, {NULL}},
+    {"address-rate", "N", "requests a second from one address, loopback aside; 0 is no limit (0)", NUMBER,
+     AT(address_rate), 0, 1000000, {NULL}},
     {"body-max", "SIZE", "the largest body of a request (1M)", SIZE, AT(body_max), 1, TROUPE_BODY_BYTES_MAX, {NULL}},
     {"head-timeout", "TIME", "how long a request head may take (10s)", DURATION, AT(head_timeout_ms), 10, HOUR_MS,
      {NULL}},
@@ -56,7 +76,10 @@ static const struct setting settings[] = {
      {NULL}},
     {"allow-origin", "ORIGIN", "pages of this origin may use the API; may be given again", ORIGINS, AT(allow_origins),
      0, 0, {NULL}},
-    {"advertise", "HOST[:PORT]", "the address to tell others (as bound)", ADVERTISE, AT(advertise_host), 0, 0, {NULL}},
+    {"advertise", "HOST[:PORT]", "the address of the API to tell others (as bound)", ADVERTISE, AT(advertise_api), 0,
+     0, {NULL}},
+    {"advertise-peer", "HOST[:PORT]", "the address of the peer port to tell other nodes (as bound)", ADVERTISE,
+     AT(advertise_peer), 0, 0, {NULL}},
     {"stuck-turn-max", "TIME", "end the node, with status 70, when a turn lasts longer (60s)", DURATION,
      AT(stuck_turn_max_ms), 100, 24 * HOUR_MS, {NULL}},
     {"drain-timeout", "TIME", "how long SIGTERM waits for the actors (10s)", DURATION, AT(drain_timeout_ms), 1,
@@ -74,38 +97,70 @@ enum { SETTINGS = sizeof settings / sizeof settings[0], KEY_BASE = 0x100 };
 
 /* ---- values: each returns NULL, or what the value must be ---- */
 
-static const char *set_address(struct config *config, const char *value)
+static void set_host(struct config_address *address, troupe_view host, uint64_t port)
+{
+    if (host.len > 1 && host.ptr[0] == '[')
+        host = (troupe_view){host.ptr + 1, host.len - 2};
+    memcpy(address->host, host.ptr, host.len);
+    address->host[host.len] = '\0';
+    address->port = (unsigned)port;
+}
+
+static const char *set_address(struct config_address *address, const char *value)
 {
     troupe_view host, port;
     uint64_t number = 0;
     if (!origin_split(troupe_view_of(value), &host, &port) || !origin_is_ip(host) || port.len == 0 ||
-        units_parse_u64(port, 65535, &number) != 0)
+        host.len >= sizeof address->host || units_parse_u64(port, 65535, &number) != 0)
         return "an IP address and a port, such as 127.0.0.1:0 or [::1]:8080";
-    if (host.ptr[0] == '[')
-        host = (troupe_view){host.ptr + 1, host.len - 2};
-    memcpy(config->listen_host, host.ptr, host.len);
-    config->listen_host[host.len] = '\0';
-    config->listen_port = (unsigned)number;
+    set_host(address, host, number);
     return NULL;
 }
 
-static const char *set_advertise(struct config *config, const char *value)
+static const char *set_advertise(struct config_address *address, const char *value)
 {
     troupe_view host, port;
     uint64_t number = 0;
     if (value[0] == '\0') {
-        config->advertise_host[0] = '\0';
-        config->advertise_port = 0;
+        *address = (struct config_address){.port = 0};
         return NULL;
     }
-    if (!origin_split(troupe_view_of(value), &host, &port) || host.len >= sizeof config->advertise_host ||
+    if (!origin_split(troupe_view_of(value), &host, &port) || host.len >= sizeof address->host ||
         value[strspn(value, HOST_CHARS)] != '\0' ||
         (port.len > 0 && (units_parse_u64(port, 65535, &number) != 0 || number == 0)))
         return "a host name or address, perhaps with a port, or empty for the address that is bound";
-    memcpy(config->advertise_host, host.ptr, host.len);
-    config->advertise_host[host.len] = '\0';
-    config->advertise_port = (unsigned)number;
+    set_host(address, host, number);
     return NULL;
+}
+
+/* "http://host:port", perhaps with a last slash; "file:" and a path; or nothing. */
+static const char *set_registry(const char **registry, const char *value)
+{
+    static const char http[] = "http://";
+    troupe_view host, port;
+    uint64_t number = 0;
+    size_t len = strlen(value);
+    *registry = value;
+    if (len == 0 || (strncmp(value, "file:", 5) == 0 && len > 5 && len < 1024))
+        return NULL;
+    if (strncmp(value, http, sizeof http - 1) != 0 || len > 512)
+        return "the URL that a node has announced, such as http://127.0.0.1:41873, or file: and the path of its ports "
+               "file";
+    troupe_view rest = {value + sizeof http - 1, len - (sizeof http - 1)};
+    if (rest.len > 0 && rest.ptr[rest.len - 1] == '/')
+        rest.len--;
+    if (!origin_split(rest, &host, &port) || host.len == 0 || memchr(rest.ptr, '/', rest.len) != NULL ||
+        (port.len > 0 && (units_parse_u64(port, 65535, &number) != 0 || number == 0)))
+        return "an URL of host and port alone, such as http://127.0.0.1:41873";
+    return NULL;
+}
+
+static bool is_label(const char *value)
+{
+    size_t key_len = strspn(value, LABEL_CHARS), len = strlen(value);
+    if (key_len == 0 || key_len > 63 || value[key_len] != '=' || len - key_len - 1 > 255)
+        return false;
+    return utf8_is_clean(value + key_len + 1, len - key_len - 1);
 }
 
 static const char *set_memory(struct config *config, const char *value)
@@ -138,6 +193,8 @@ static const char *add_to_list(const char **list, enum kind kind, const char *va
         return "an origin, such as https://app.example.com";
     if (kind == HOSTS && (!origin_split(troupe_view_of(value), &host, &port) || port.len > 0))
         return "a host name without port";
+    if (kind == LABELS && !is_label(value))
+        return "a key, = and a value, such as zone=a; a key has at most 63 of A-Z a-z 0-9 . - _ /, a value 255 bytes";
     list[count] = value;
     return NULL;
 }
@@ -202,11 +259,13 @@ static const char *set(struct config *config, const struct setting *setting, con
 {
     void *dst = (char *)config + setting->offset;
     switch (setting->kind) {
-    case ADDRESS:   return set_address(config, value);
-    case ADVERTISE: return set_advertise(config, value);
+    case ADDRESS:   return set_address(dst, value);
+    case ADVERTISE: return set_advertise(dst, value);
+    case REGISTRY:  return set_registry(dst, value);
     case MEMORY:    return set_memory(config, value);
     case HOSTS:
-    case ORIGINS:   return set_list(dst, setting->kind, value);
+    case ORIGINS:
+    case LABELS:    return set_list(dst, setting->kind, value);
     case CHOICE:    return set_choice(setting, dst, value);
     case PATH:      *(const char **)dst = value; return NULL;
     case FLAG:
@@ -263,7 +322,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-static bool is_loopback(const char *host)
+bool config_is_loopback(const char *host)
 {
     struct in_addr v4;
     struct in6_addr v6;
@@ -275,7 +334,8 @@ static bool is_loopback(const char *host)
 static void set_defaults(struct config *config)
 {
     *config = (struct config){
-        .listen_host = "127.0.0.1", .memory_percent = 75, .connections_max = 65536, .body_max = 1u << 20,
+        .listen_api = {"127.0.0.1", 0}, .lease_ms = 10000, .memory_percent = 75, .connections_max = 65536,
+        .body_max = 1u << 20,
         .head_timeout_ms = 10000, .idle_timeout_ms = 60000, .drain_timeout_ms = 10000, .stuck_turn_max_ms = 60000,
         .log_level = TROUPE_LOG_INFO,
     };
@@ -285,6 +345,25 @@ static void print_version(FILE *stream, struct argp_state *state)
 {
     (void)state;
     fprintf(stream, "trouped %s\n", TROUPE_VERSION);
+}
+
+bool config_is_guarded(const struct config *config)
+{
+    return config->insecure || (config->tokens_file != NULL && config->tokens_file[0] != '\0');
+}
+
+/* What is wrong only beside something else. */
+static void check_together(struct config *config)
+{
+    const char *host = config->listen_api.host;
+    if (config->listen_peer.host[0] == '\0')
+        memcpy(config->listen_peer.host, host, sizeof config->listen_peer.host);
+    if (config_is_loopback(host) || config_is_guarded(config))
+        return;
+    fprintf(stderr, "trouped: --listen-api: %s can be reached by other machines, and there are no tokens; listen on "
+                    "127.0.0.1, say who may come in with --tokens, or add --insecure if the network is yours alone\n",
+            host);
+    exit(CONFIG_EXIT_USAGE);
 }
 
 void config_parse(struct config *config, int argc, char **argv)
@@ -305,11 +384,7 @@ void config_parse(struct config *config, int argc, char **argv)
     read_environment(config);
     if (argp_parse(&argp, argc, argv, 0, NULL, config) != 0)
         exit(CONFIG_EXIT_USAGE);
-    if (!is_loopback(config->listen_host) && !config->insecure) {
-        fprintf(stderr, "trouped: --listen-api: %s can be reached by other machines, and this version has no tokens; "
-                        "listen on 127.0.0.1, or add --insecure if the network is yours alone\n", config->listen_host);
-        exit(CONFIG_EXIT_USAGE);
-    }
+    check_together(config);
 }
 
 /* ---- print ---- */
@@ -322,16 +397,18 @@ static void print_list(const char *flag, const char *const *list)
     printf("\n");
 }
 
-static void print_listen(const char *flag, const char *host, unsigned port)
+static void print_listen(const char *flag, const struct config_address *address)
 {
-    printf(strchr(host, ':') != NULL ? "%s = [%s]:%u\n" : "%s = %s:%u\n", flag, host, port);
+    printf(strchr(address->host, ':') != NULL ? "%s = [%s]:%u\n" : "%s = %s:%u\n", flag, address->host, address->port);
 }
 
-static void print_advertise(const char *flag, const char *host, unsigned port)
+static void print_advertise(const char *flag, const struct config_address *address)
 {
-    printf("%s =%s%s", flag, host[0] != '\0' ? " " : "", host);
-    if (port != 0)
-        printf(":%u", port);
+    bool needs_brackets = strchr(address->host, ':') != NULL;
+    printf("%s =%s%s%s%s", flag, address->host[0] != '\0' ? " " : "", needs_brackets ? "[" : "", address->host,
+           needs_brackets ? "]" : "");
+    if (address->port != 0)
+        printf(":%u", address->port);
     printf("\n");
 }
 
@@ -340,11 +417,13 @@ static void print_setting(const struct config *config, const struct setting *set
     const void *src = (const char *)config + setting->offset;
     const char *text = NULL;
     switch (setting->kind) {
-    case ADDRESS:   print_listen(setting->flag, config->listen_host, config->listen_port); return;
-    case ADVERTISE: print_advertise(setting->flag, config->advertise_host, config->advertise_port); return;
+    case ADDRESS:   print_listen(setting->flag, src); return;
+    case ADVERTISE: print_advertise(setting->flag, src); return;
     case HOSTS:
-    case ORIGINS:   print_list(setting->flag, src); return;
+    case ORIGINS:
+    case LABELS:    print_list(setting->flag, src); return;
     case PATH:
+    case REGISTRY:
         text = *(const char *const *)src;
         if (text == NULL && setting->offset == AT(ports_file))
             return; /* an empty name means nowhere, and nothing names the default place */

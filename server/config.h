@@ -20,14 +20,26 @@ enum config_exit {
     CONFIG_EXIT_USAGE = 2,
     CONFIG_EXIT_BIND = 3,
     CONFIG_EXIT_DATA_DIR = 4,
-    CONFIG_EXIT_STUCK = 70
+    CONFIG_EXIT_JOIN = 5,
+    CONFIG_EXIT_STUCK = 70,
+    CONFIG_EXIT_NOT_MEMBER = 71
 };
 
-enum { CONFIG_LIST_MAX = 64 };
+enum { CONFIG_LIST_MAX = 64, CONFIG_HOST_BYTES = 256 };
+
+struct config_address {
+    char host[CONFIG_HOST_BYTES]; /* without brackets; "": not given */
+    unsigned port;                /* 0: any free one, or as bound */
+};
 
 struct config {
-    char listen_host[64];        /* an IP address, without brackets */
-    unsigned listen_port;        /* 0: any free one */
+    struct config_address listen_api, listen_peer;       /* IP addresses; no host for the peer port: as the API's */
+    struct config_address advertise_api, advertise_peer; /* a name or an address; what is not given is as bound */
+    const char *join;            /* NULL or "": this node is its own registry; else an URL, or "file:PATH" */
+    const char *secret_file, *tokens_file; /* NULL or "": none */
+    const char *labels[CONFIG_LIST_MAX + 1]; /* "key=value"; end with NULL */
+    uint64_t lease_ms;
+    unsigned address_connections_max, address_rate; /* 0: no limit */
     unsigned workers;            /* 0: one per core */
     bool announce_json;
     const char *ports_file;      /* NULL: the default place; "": none */
@@ -39,8 +51,6 @@ struct config {
     uint64_t head_timeout_ms, idle_timeout_ms, drain_timeout_ms, stuck_turn_max_ms;
     const char *allow_hosts[CONFIG_LIST_MAX + 1];   /* end with NULL */
     const char *allow_origins[CONFIG_LIST_MAX + 1];
-    char advertise_host[256];    /* "": as bound */
-    unsigned advertise_port;     /* 0: as bound */
     bool insecure;
     enum log_format log_format;
     enum troupe_log_level log_level;
@@ -50,6 +60,12 @@ struct config {
 /* Fill the configuration from environment and arguments. On a mistake, --help and --version the process ends here, with
  * a line on standard error that names the flag and the remedy. */
 void config_parse(struct config *config, int argc, char **argv);
+
+/* Is this IP address one that only this machine reaches? */
+bool config_is_loopback(const char *host);
+
+/* May other machines reach the API: are there tokens, or did the operator say that none are needed? */
+bool config_is_guarded(const struct config *config);
 
 /* Print the settings, one "flag = value" a line. Each line can be given back: as a flag, as a variable. */
 void config_print(const struct config *config);

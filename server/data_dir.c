@@ -97,46 +97,85 @@ static bool is_cluster(const char *text)
     return troupe_home_parse(node, sizeof node - 1, &home) == 0;
 }
 
-/* The cluster's id: that of the file, or when there is no file yet, the one that was made for this start. */
-static int keep_cluster(int dir, const char *path, char cluster[static DATA_DIR_CLUSTER_BYTES], char *words, size_t cap)
+static int read_cluster(struct data_dir *data, char *words, size_t cap)
 {
     char known[2 * DATA_DIR_CLUSTER_BYTES];
-    if (read_small(dir, "cluster", known, sizeof known) != 0) {
-        if (errno == ENOENT && write_small(dir, "cluster", cluster) == 0)
+    if (read_small(data->dir_fd, "cluster", known, sizeof known) != 0) {
+        if (errno == ENOENT)
             return 0;
-        snprintf(words, cap, "--data-dir: cannot read or write %s/cluster: %s; make it readable and writable", path,
+        snprintf(words, cap, "--data-dir: cannot read %s/cluster: %s; make it readable and writable", data->path,
                  strerror(errno));
         return -1;
     }
     if (!is_cluster(known)) {
         snprintf(words, cap, "--data-dir: %s/cluster is damaged: it holds no cluster id; restore it from a copy, or "
-                             "remove it to begin a new cluster", path);
+                             "remove it to begin a new cluster", data->path);
         return -1;
     }
-    memcpy(cluster, known, DATA_DIR_CLUSTER_BYTES);
+    memcpy(data->cluster, known, sizeof data->cluster);
     return 0;
 }
 
-int data_dir_open(const char *path, char cluster[static DATA_DIR_CLUSTER_BYTES], char *words, size_t words_cap)
+int data_dir_open(const char *path, struct data_dir *ret_data, char *words, size_t words_cap)
 {
-    int lock_fd = -1;
-    int dir = -1;
+    struct data_dir data = {.path = path, .dir_fd = -1, .lock_fd = -1};
+    struct stat st;
+    *ret_data = data;
+    if (path == NULL || path[0] == '\0') {
+        ret_data->path = NULL;
+        return 0;
+    }
     if (mkdir(path, 0700) == 0 || errno == EEXIST)
-        dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0) {
+        data.dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (data.dir_fd < 0) {
         snprintf(words, words_cap, "--data-dir: cannot open or make %s: %s; name a directory that can be written", path,
                  strerror(errno));
         return -1;
     }
-    lock_fd = lock(dir, path, words, words_cap);
-    if (lock_fd < 0 || check_layout(dir, path, words, words_cap) != 0 ||
-        keep_cluster(dir, path, cluster, words, words_cap) != 0)
-        goto out;
-    close(dir);
-    return lock_fd;
-out:
-    if (lock_fd >= 0)
-        close(lock_fd);
-    close(dir);
-    return -1;
+    data.lock_fd = lock(data.dir_fd, path, words, words_cap);
+    data.had_members = fstatat(data.dir_fd, "members", &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (data.lock_fd < 0 || check_layout(data.dir_fd, path, words, words_cap) != 0 ||
+        read_cluster(&data, words, words_cap) != 0) {
+        data_dir_close(&data);
+        return -1;
+    }
+    *ret_data = data;
+    return 0;
+}
+
+int data_dir_keep_cluster(struct data_dir *data, const char *cluster, char *words, size_t words_cap)
+{
+    if (data->path == NULL || strcmp(data->cluster, cluster) == 0)
+        return 0;
+    if (data->cluster[0] != '\0') {
+        snprintf(words, words_cap, "--data-dir: %s belongs to cluster %s, and this is %s; name another directory",
+                 data->path, data->cluster, cluster);
+        return -1;
+    }
+    if (write_small(data->dir_fd, "cluster", cluster) != 0) {
+        snprintf(words, words_cap, "--data-dir: cannot write %s/cluster: %s; make it readable and writable", data->path,
+                 strerror(errno));
+        return -1;
+    }
+    snprintf(data->cluster, sizeof data->cluster, "%s", cluster);
+    return 0;
+}
+
+int data_dir_keep_members(struct data_dir *data)
+{
+    if (data->path == NULL || data->had_members)
+        return 0;
+    if (write_small(data->dir_fd, "members", "1") != 0)
+        return -1;
+    data->had_members = true;
+    return 0;
+}
+
+void data_dir_close(struct data_dir *data)
+{
+    if (data->lock_fd >= 0)
+        close(data->lock_fd);
+    if (data->dir_fd >= 0)
+        close(data->dir_fd);
+    data->lock_fd = data->dir_fd = -1;
 }

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -89,6 +90,30 @@ bool host_random(void *ptr, size_t len)
         got = getrandom(ptr, len, 0);
     } while (got < 0 && errno == EINTR);
     return got == (ssize_t)len;
+}
+
+/* A directory in /tmp is only good when it is ours and nobody else can write in it. */
+static bool is_private_dir(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == getuid() && (st.st_mode & 022) == 0;
+}
+
+static bool make_private_dir(const char *path)
+{
+    return (mkdir(path, 0700) == 0 || errno == EEXIST) && is_private_dir(path);
+}
+
+bool host_runtime_dir(char *dir, size_t cap)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    if (runtime != NULL && runtime[0] == '/') {
+        int len = snprintf(dir, cap, "%s/troupe", runtime);
+        if (len > 0 && (size_t)len < cap && make_private_dir(dir))
+            return true;
+    }
+    int len = snprintf(dir, cap, "/tmp/troupe-%u", (unsigned)getuid());
+    return len > 0 && (size_t)len < cap && make_private_dir(dir);
 }
 
 void host_notify(const char *state)

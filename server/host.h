@@ -20,6 +20,10 @@ unsigned host_cores(void);
 /* Fill with bits of the kernel's generator; false when it has none. */
 bool host_random(void *ptr, size_t len);
 
+/* The directory for what lives as long as the session of the user: $XDG_RUNTIME_DIR/troupe, else /tmp/troupe-UID, when
+ * nobody else can write in it. Made if missing. False: there is none. */
+bool host_runtime_dir(char *dir, size_t cap);
+
 /* Tell systemd, when it asked by $NOTIFY_SOCKET: "READY=1", "STOPPING=1". */
 void host_notify(const char *state);
 

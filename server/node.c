@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Start: data directory, descriptors, core, socket (bind, listen, getsockname), loops, announcement, control.
- * Stop, in reverse, by control.c: actors, socket, loops; then here: what is left is freed and the ports file removed.
+ * Start: data directory, descriptors, core, sockets (bind, listen, getsockname), what all requests share, workers, the
+ * control thread's own set-up, the cluster's secret; then control.c: a member of the cluster, then announced.
+ * Stop, in reverse, by control.c: actors, membership, sockets, loops; then here: what is left is freed and the ports
+ * file removed.
  *
  * Everything a node has hangs on struct node, and fini of a half-built one is legal. */
 #include "node.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <troupe/behaviors.h>
 
+#include "access/access.h"
 #include "announce.h"
+#include "api/asyncapi.h"
 #include "api/openapi.h"
 #include "base/clock.h"
-#include "data_dir.h"
 #include "host.h"
 #include "io/control.h"
+#include "join.h"
 
-enum { BACKLOG = 4096, FILES_BESIDE_CONNECTIONS = 256, BODIES_SHARE = 4, URL_BYTES = 320 };
+enum { FILES_BESIDE_CONNECTIONS = 256, BODIES_SHARE = 4 };
 
 struct node {
     const struct config *config;
@@ -38,9 +38,13 @@ struct node {
     struct api_health health;
     struct api_env env;
     struct announce announce;
-    char url[URL_BYTES], bound_url[URL_BYTES];
-    char bound_host[INET6_ADDRSTRLEN];
-    int listen_fd, data_fd;
+    struct traffic_worker registry_traffic; /* of the control thread's HTTP */
+    struct data_dir data;
+    struct ports *ports;
+    struct self self;
+    char url[SELF_URL_BYTES];    /* as it was at the start */
+    struct control *control;
+    struct membership *membership;
 };
 
 /* Tell what went wrong, and give the status back. */
@@ -56,6 +60,16 @@ static void wake(void *user, uint32_t worker)
 {
     struct node *node = user;
     loop_wake(node->loops[worker]);
+}
+
+static void wake_control(void *user)
+{
+    control_wake(((struct node *)user)->control);
+}
+
+static void tell_named(void *user, troupe_view name, troupe_ref actor, bool taken)
+{
+    place_named(((struct node *)user)->env.place, name, actor, taken);
 }
 
 static uint64_t read_clock(void *user)
@@ -101,7 +115,7 @@ static int start_core(struct node *node)
         return fail(CONFIG_EXIT_FAILED, "the kernel gives no random bits");
     troupe_system_config core = {
         .workers = node->workers, .node = random[0], .seed = random[1], .memory_max = node->env.memory_max,
-        .user = node, .wake = wake, .clock_ns = read_clock, .log = log_actor, .ended = log_end,
+        .user = node, .wake = wake, .clock_ns = read_clock, .log = log_actor, .ended = log_end, .named = tell_named,
     };
     if (troupe_system_new(&core, &node->system) != 0)
         return fail(CONFIG_EXIT_FAILED, "memory is exhausted");
@@ -113,75 +127,18 @@ static int start_core(struct node *node)
     return CONFIG_EXIT_OK;
 }
 
-static int fail_bind(const struct node *node, const char *what)
+static int bind_ports(struct node *node)
 {
     char words[256];
-    const char *remedy = errno == EADDRINUSE      ? "stop what uses the port, or take port 0 for a free one"
-                         : errno == EACCES        ? "take a port from 1024 up, or 0 for a free one"
-                         : errno == EADDRNOTAVAIL ? "take an address of this machine"
-                                                  : "take another address";
-    snprintf(words, sizeof words, "--listen-api: cannot %s %s port %u: %s; %s", what, node->config->listen_host,
-             node->config->listen_port, strerror(errno), remedy);
-    return fail(CONFIG_EXIT_BIND, words);
-}
-
-static int bind_api(struct node *node)
-{
-    const struct config *config = node->config;
-    struct sockaddr_storage address = {0};
-    struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)&address;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)&address;
-    const int on = 1, off = 0;
-    bool is_v6 = strchr(config->listen_host, ':') != NULL;
-    socklen_t len = is_v6 ? sizeof *v6 : sizeof *v4;
-    address.ss_family = is_v6 ? AF_INET6 : AF_INET;
-    (void)inet_pton(address.ss_family, config->listen_host, is_v6 ? (void *)&v6->sin6_addr : (void *)&v4->sin_addr);
-    if (is_v6)
-        v6->sin6_port = htons((uint16_t)config->listen_port);
-    else
-        v4->sin_port = htons((uint16_t)config->listen_port);
-    node->listen_fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (node->listen_fd < 0)
-        return fail_bind(node, "make a socket for");
-    /* SO_REUSEADDR lets a port be taken again whose old connections linger; a port in use is still refused. */
-    (void)setsockopt(node->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (is_v6)
-        (void)setsockopt(node->listen_fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    if (bind(node->listen_fd, (struct sockaddr *)&address, len) != 0)
-        return fail_bind(node, "bind");
-    if (listen(node->listen_fd, BACKLOG) != 0)
-        return fail_bind(node, "listen on");
-    len = sizeof address;
-    if (getsockname(node->listen_fd, (struct sockaddr *)&address, &len) != 0)
-        return fail_bind(node, "read back");
-    node->env.port = ntohs(is_v6 ? v6->sin6_port : v4->sin_port);
-    (void)inet_ntop(address.ss_family, is_v6 ? (void *)&v6->sin6_addr : (void *)&v4->sin_addr, node->bound_host,
-                    sizeof node->bound_host);
+    int status = ports_new(node->config, &node->ports, words, sizeof words);
+    if (status != CONFIG_EXIT_OK)
+        return fail(status, words);
+    ports_set_wake(node->ports, wake_control, node);
+    if (self_init(&node->self, node->config, node->system, clock_wall_ms()) != 0)
+        return fail(CONFIG_EXIT_FAILED, "memory is exhausted");
+    self_set_ports(&node->self, node->config, ports_at(node->ports, PORTS_API), ports_at(node->ports, PORTS_PEER));
+    memcpy(node->url, node->self.url, sizeof node->url);
     return CONFIG_EXIT_OK;
-}
-
-static bool is_any(const char *host)
-{
-    return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
-}
-
-static void make_url(char url[static URL_BYTES], const char *host, unsigned port)
-{
-    bool needs_brackets = strchr(host, ':') != NULL && host[0] != '[';
-    snprintf(url, URL_BYTES, needs_brackets ? "http://[%s]:%u" : "http://%s:%u", host, port);
-}
-
-/* What is bound, as this machine reaches it (who binds every address is reached by loopback); and what others are told:
- * --advertise, else the same. */
-static void make_urls(struct node *node)
-{
-    const struct config *config = node->config;
-    const char *bound = node->bound_host;
-    if (is_any(bound))
-        bound = strchr(bound, ':') != NULL ? "::1" : "127.0.0.1";
-    make_url(node->bound_url, bound, node->env.port);
-    make_url(node->url, config->advertise_host[0] != '\0' ? config->advertise_host : bound,
-             config->advertise_port != 0 ? config->advertise_port : node->env.port);
 }
 
 static void collect_traffic(void *user, struct api_traffic *ret_traffic)
@@ -198,42 +155,91 @@ static void collect_traffic(void *user, struct api_traffic *ret_traffic)
         sum.connections_opened += traffic_read(&worker->opened);
         sum.connections_swept += traffic_read(&worker->swept);
         sum.waiting += traffic_read(&worker->waiting);
+        sum.sessions += traffic_read(&worker->sessions);
+        sum.frames_in += traffic_read(&worker->frames_in);
+        sum.frames_out += traffic_read(&worker->frames_out);
+        sum.streams += traffic_read(&worker->streams);
+        sum.events_out += traffic_read(&worker->events_out);
+        sum.events_lagged += traffic_read(&worker->events_lagged);
     }
+    for (unsigned class = 0; class < 6; class++)
+        sum.requests[class] += traffic_read(&node->registry_traffic.requests[class]);
+    sum.waiting += traffic_read(&node->registry_traffic.waiting);
     for (unsigned reason = 0; reason < 16; reason++)
-        sum.heads_refused[reason] += traffic_read(&node->traffic.refused[reason]);
+        sum.heads_refused[reason] += traffic_read(&node->traffic.refused[reason]) +
+                                     traffic_read(&node->registry_traffic.refused[reason]);
     sum.heads_timed_out = traffic_read(&node->traffic.timed_out);
     sum.heads_waiting = traffic_read(&node->traffic.heads_waiting);
     sum.connections_refused = traffic_read(&node->traffic.connections_refused);
     *ret_traffic = sum;
 }
 
+static int make_access(struct node *node)
+{
+    char words[512];
+    const struct config *config = node->config;
+    const struct access_config access = {
+        .tokens_file = config->tokens_file, .address_rate = config->address_rate,
+        .address_connections_max = config->address_connections_max,
+    };
+    if (access_new(&access, &node->env.access, words, sizeof words) != 0)
+        return fail(CONFIG_EXIT_USAGE, words);
+    return CONFIG_EXIT_OK;
+}
+
+static bool is_member_origin(void *user, troupe_view origin)
+{
+    return cluster_has_origin(user, origin);
+}
+
+/* What requests reach the cluster by. */
+static int make_cluster(struct node *node)
+{
+    struct api_env *env = &node->env;
+    if (troupe_topic_new(node->system, &env->events) != 0 ||
+        cluster_new(troupe_system_home(node->system), env->events, &env->members) != 0)
+        return fail(CONFIG_EXIT_FAILED, "memory is exhausted");
+    env->origins.is_member = is_member_origin;
+    env->origins.user = env->members;
+    const struct place_config place = {
+        .system = node->system, .cluster = env->members, .asks = join_is_wanted(node->config->join),
+        .wake_worker = wake, .wake_control = wake_control, .user = node,
+    };
+    if (place_new(&place, &env->place) != 0)
+        return fail(CONFIG_EXIT_FAILED, "memory is exhausted");
+    cluster_set_drain(env->members, place_ask_drain, env->place);
+    return CONFIG_EXIT_OK;
+}
+
 static int make_env(struct node *node)
 {
     struct api_env *env = &node->env;
     const struct config *config = node->config;
-    make_urls(node);
+    const char *advertised = config->advertise_api.host;
     troupe_home_format(troupe_system_home(node->system), env->node);
     env->system = node->system;
     env->version = TROUPE_VERSION;
     env->url = node->url;
-    env->host = node->bound_host;
+    env->ports = node->ports;
     env->started_mono_ms = clock_now_ms();
     env->started_wall_ms = clock_wall_ms();
     env->body_max = (size_t)config->body_max;
     env->origins = (struct origin_rules){
         .hosts = config->allow_hosts, .origins = config->allow_origins,
-        .advertised = config->advertise_host[0] != '\0' ? config->advertise_host : NULL,
+        .advertised = advertised[0] != '\0' ? advertised : NULL,
     };
     env->health = &node->health;
     env->traffic = collect_traffic;
     env->traffic_user = node;
     node->http.bodies_bytes_max = env->memory_max / BODIES_SHARE;
-    if (openapi_write(env->version, env->url, &env->openapi, &env->openapi_len) != 0)
+    if (openapi_write(env->version, env->url, &env->openapi, &env->openapi_len) != 0 ||
+        asyncapi_write(env->version, env->url, &env->asyncapi, &env->asyncapi_len) != 0)
         return fail(CONFIG_EXIT_FAILED, "memory is exhausted");
-    return CONFIG_EXIT_OK;
+    int status = make_access(node);
+    return status == CONFIG_EXIT_OK ? make_cluster(node) : status;
 }
 
-static int start_loops(struct node *node)
+static int make_loops(struct node *node)
 {
     for (unsigned i = 0; i < node->workers; i++) {
         struct loop_config config = {
@@ -244,6 +250,11 @@ static int start_loops(struct node *node)
             return fail(CONFIG_EXIT_FAILED, "a worker could not be made: memory or descriptors are exhausted");
         node->loops_count++;
     }
+    return CONFIG_EXIT_OK;
+}
+
+static int start_loops(struct node *node)
+{
     for (unsigned i = 0; i < node->loops_count; i++) {
         if (loop_start(node->loops[i]) != 0)
             return fail(CONFIG_EXIT_FAILED, "a thread could not be made");
@@ -251,19 +262,12 @@ static int start_loops(struct node *node)
     return CONFIG_EXIT_OK;
 }
 
-/* The cluster id of a node that has no data directory is made at each start. */
 static int open_data(struct node *node)
 {
-    char words[512], home[TROUPE_HOME_TEXT_MAX];
-    uint64_t random;
-    if (!host_random(&random, sizeof random))
-        return fail(CONFIG_EXIT_FAILED, "the kernel gives no random bits");
-    troupe_home_format((troupe_home){.low = random | 1}, home);
-    snprintf(node->env.cluster, DATA_DIR_CLUSTER_BYTES, "c.%.13s", home + 2);
-    if (node->config->data_dir == NULL || node->config->data_dir[0] == '\0')
-        return CONFIG_EXIT_OK;
-    node->data_fd = data_dir_open(node->config->data_dir, node->env.cluster, words, sizeof words);
-    return node->data_fd >= 0 ? CONFIG_EXIT_OK : fail(CONFIG_EXIT_DATA_DIR, words);
+    char words[512];
+    if (data_dir_open(node->config->data_dir, &node->data, words, sizeof words) != 0)
+        return fail(CONFIG_EXIT_DATA_DIR, words);
+    return CONFIG_EXIT_OK;
 }
 
 static void set_limits(struct node *node)
@@ -283,23 +287,33 @@ static void set_limits(struct node *node)
                (unsigned long long)node->files, node->env.connections_max);
 }
 
-static int announce_node(struct node *node)
+/* ---- hooks of the control thread ---- */
+
+static int announce_node(void *user)
 {
-    char words[512];
-    node->announce.version = TROUPE_VERSION;
-    node->announce.cluster = node->env.cluster;
-    node->announce.node = node->env.node;
-    node->announce.url = node->url;
-    node->announce.bound_url = node->bound_url;
-    node->announce.workers = node->workers;
-    node->announce.ports_file = node->config->ports_file;
+    struct node *node = user;
+    char words[512], state[SELF_URL_BYTES + 32];
+    node->announce = (struct announce){
+        .version = TROUPE_VERSION, .cluster = node->env.cluster, .node = node->env.node, .url = node->self.url,
+        .bound_url = node->self.bound_url, .peer = node->self.peer, .workers = node->workers,
+        .join = join_is_wanted(node->config->join) ? node->config->join : NULL,
+        .ports_file = node->config->ports_file,
+    };
     if (!announce_write_file(&node->announce, words, sizeof words))
         return fail(CONFIG_EXIT_FAILED, words);
-    atomic_store_explicit(&node->health.phase, API_UP, memory_order_relaxed);
     if (!announce_print(&node->announce, node->config->announce_json))
         return fail(CONFIG_EXIT_FAILED, "standard output cannot be written");
-    host_notify("READY=1");
+    snprintf(state, sizeof state, "READY=1\nSTATUS=%s", node->self.url);
+    host_notify(state);
     return CONFIG_EXIT_OK;
+}
+
+static void write_file_again(void *user)
+{
+    struct node *node = user;
+    char words[512];
+    if (!announce_write_file(&node->announce, words, sizeof words))
+        log_printf(TROUPE_LOG_ERROR, "%s", words);
 }
 
 static void forget_file(void *user)
@@ -308,18 +322,33 @@ static void forget_file(void *user)
     announce_remove_file(&node->announce);
 }
 
+static int make_control(struct node *node)
+{
+    char words[512];
+    const struct control_config control = {
+        .env = &node->env, .config = node->config, .health = &node->health, .ports = node->ports, .self = &node->self,
+        .loops = node->loops, .loops_count = node->loops_count, .shared = &node->http, .traffic = &node->traffic,
+        .requests = &node->registry_traffic, .user = node, .up = announce_node, .moved = write_file_again,
+        .leave = forget_file,
+    };
+    if (control_new(&control, &node->control) != 0)
+        return fail(CONFIG_EXIT_FAILED, "the control thread could not start: memory or descriptors are exhausted");
+    const struct membership_config membership = {
+        .config = node->config, .system = node->system, .self = &node->self, .cluster = node->env.members,
+        .place = node->env.place, .data = &node->data, .cluster_id = node->env.cluster,
+        .is_loopback = config_is_loopback(ports_at(node->ports, PORTS_API)->host), .user = node->control,
+        .on_up = control_on_up, .on_drain = control_on_drain, .on_failed = control_on_failed,
+    };
+    int status = membership_new(&membership, &node->membership, words, sizeof words);
+    if (status != CONFIG_EXIT_OK)
+        return fail(status, words);
+    node->env.registry = membership_service(node->membership);
+    return CONFIG_EXIT_OK;
+}
+
 static int run(struct node *node)
 {
-    struct control_config control = {
-        .env = &node->env, .health = &node->health, .listen_fd = node->listen_fd, .loops = node->loops,
-        .loops_count = node->loops_count, .traffic = &node->traffic,
-        .head_timeout_ms = node->config->head_timeout_ms, .drain_timeout_ms = node->config->drain_timeout_ms,
-        .stuck_turn_max_ms = node->config->stuck_turn_max_ms, .leave = forget_file, .user = node,
-    };
-    if (control_run(&control) != 0)
-        return fail(CONFIG_EXIT_FAILED, "the control thread could not start: memory or descriptors are exhausted");
-    node->listen_fd = -1;
-    return CONFIG_EXIT_OK;
+    return control_run(node->control, node->membership);
 }
 
 /* State: half-built is fine. Loops whose threads run are told to end first. */
@@ -330,28 +359,35 @@ static void fini(struct node *node)
         loop_send_stop(node->loops[i], 0);
     for (unsigned i = 0; i < node->loops_count; i++)
         loop_join(node->loops[i]);
+    membership_free(node->membership);
     for (unsigned i = 0; i < node->loops_count; i++)
         loop_free(node->loops[i]);
+    control_free(node->control);
+    cluster_free(node->env.members);
+    if (node->env.events != NULL)
+        troupe_topic_drop(node->env.events);
     if (node->system != NULL)
         troupe_system_free(node->system);
+    place_free(node->env.place);
+    access_free(node->env.access);
     free(node->env.openapi);
-    if (node->listen_fd >= 0)
-        close(node->listen_fd);
-    if (node->data_fd >= 0)
-        close(node->data_fd);
+    free(node->env.asyncapi);
+    self_fini(&node->self);
+    ports_free(node->ports);
+    data_dir_close(&node->data);
 }
 
 int node_run(const struct config *config)
 {
     static int (*const steps[])(struct node *) = {
-        open_data, start_core, bind_api, make_env, start_loops, announce_node, run,
+        open_data, start_core, bind_ports, make_env, make_loops, make_control, start_loops, run,
     };
     struct node *node = calloc(1, sizeof *node);
     int status = CONFIG_EXIT_OK;
     if (node == NULL)
         return fail(CONFIG_EXIT_FAILED, "memory is exhausted");
     node->config = config;
-    node->listen_fd = node->data_fd = -1;
+    node->data.dir_fd = node->data.lock_fd = -1;
     control_block_signals();
     set_limits(node);
     for (unsigned i = 0; i < sizeof steps / sizeof steps[0] && status == CONFIG_EXIT_OK; i++)

@@ -4,7 +4,7 @@
 #include <troupe/behaviors.h>
 
 static const troupe_behavior *const table[] = {
-    &troupe_behavior_echo,   &troupe_behavior_counter, &troupe_behavior_kv,
+    &troupe_behavior_echo,   &troupe_behavior_counter, &troupe_behavior_kv,     &troupe_behavior_topic,
     &troupe_behavior_ticker, &troupe_behavior_relay,   &troupe_behavior_faulty,
 };
 

@@ -16,6 +16,9 @@
 #include <troupe/client.h>
 
 #define CLI_ARGS_MAX 4
+#define CLI_INTERVAL_MS 2000    /* between two rounds of --watch, where it is not given */
+#define CLI_INTERVAL_MS_MIN 100 /* more often shows nothing new to an eye */
+#define CLI_GRANTS_MAX 64       /* --grant may be given so often */
 
 enum cli_exit {
     CLI_EXIT_DONE = 0,
@@ -47,18 +50,32 @@ enum cli_option {
     CLI_QUIET,
     CLI_MODE,
     CLI_REASON,
+    CLI_TOKEN_FILE,
+    CLI_COLOR,
+    CLI_WATCH,
+    CLI_ROUNDS,
+    CLI_FROM,
+    CLI_AFTER,
+    CLI_SORT,
+    CLI_ID,
+    CLI_GRANT,
+    CLI_SUBJECT,
+    CLI_NAME_PREFIX,
+    CLI_RATE,
+    CLI_CONNECTIONS,
+    CLI_EXPIRES,
     CLI_OPTIONS, /* how many */
 };
 
 /* An option as one command takes it. A list ends with text NULL. */
 struct cli_option_use {
     enum cli_option option;
-    const char *arg;  /* what it takes; "a|b|c" are its only values; NULL: it takes nothing */
+    const char *arg;  /* what it takes; "a|b|c" are its only values; "[X]": may take X; NULL: it takes nothing */
     const char *text; /* one line for --help and completion, without quotes */
 };
 
 /* What an argument is, for completion. */
-enum cli_arg_kind { CLI_ARG_TEXT, CLI_ARG_REF, CLI_ARG_NAME, CLI_ARG_COMMAND, CLI_ARG_SHELL };
+enum cli_arg_kind { CLI_ARG_TEXT, CLI_ARG_REF, CLI_ARG_NAME, CLI_ARG_COMMAND, CLI_ARG_WORD };
 
 enum cli_format { CLI_FORMAT_TABLE, CLI_FORMAT_JSON, CLI_FORMAT_YAML };
 
@@ -71,6 +88,7 @@ struct cli_command {
     const char *text;       /* a paragraph for --help; may be NULL */
     int args_min, args_max; /* at most CLI_ARGS_MAX */
     enum cli_arg_kind first_arg;
+    const char *words;                    /* CLI_ARG_WORD: "a|b|c", what completion offers */
     bool is_local;                        /* asks no node: takes no common options */
     const struct cli_option_use *options; /* its own, beside the common ones; NULL: none */
     int (*run)(struct cli *cli);          /* returns a cli_exit */
@@ -82,7 +100,13 @@ struct cli {
     const char *value[CLI_OPTIONS]; /* what was given, "" for an option that takes nothing; NULL: not given */
     const char *arg[CLI_ARGS_MAX];
     int arg_count;
+    const char *grant[CLI_GRANTS_MAX]; /* the values of --grant */
+    size_t grant_count;
     enum cli_format format;
+    FILE *out;             /* where answers go: stdout, or with --watch a frame of it */
+    bool has_colour;       /* may they be coloured? */
+    bool is_round;         /* one of several answers (--watch): each JSON document on one line */
+    char *token;           /* owned; from --token-file or TROUPE_TOKEN once connected; NULL: none */
     uint32_t timeout_ms;   /* --timeout; 0: not given */
     troupe_client *client; /* made by cli_connect, freed by main */
 };
@@ -98,6 +122,9 @@ const char *cli_command_guess(const char *name);              /* the nearest nam
 extern const struct cli_option_use cli_common_options[];
 const char *cli_option_name(enum cli_option option);
 char cli_option_letter(enum cli_option option); /* 0: none */
+
+/* May the value be left out, as in --watch[=SECONDS]? */
+bool cli_option_is_optional(const struct cli_option_use *use);
 
 /* Parse the options before the command; returns the index of the command in argv, or argc. */
 int cli_options_parse_global(struct cli *cli, int argc, char **argv);
@@ -119,6 +146,12 @@ TROUPE_MUST_USE int cli_count_parse(const char *text, uint64_t max, uint64_t *re
 /* "3.2s", "4m07s", "2h05m", "3d04h" into out, for people. */
 void cli_duration_format(int64_t ms, char *out, size_t cap);
 
+/* "512 B", "3.2 KiB", "17.7 GiB" into out, for people. */
+void cli_bytes_format(uint64_t bytes, char *out, size_t cap);
+
+/* The value of --watch: a number of seconds or a time, at least 100 ms. Fails: TROUPE_E_INVALID */
+TROUPE_MUST_USE int cli_interval_parse(const char *text, uint32_t *ret_ms);
+
 /* Read a count option; absent leaves *ret_count. On a bad value complains and returns CLI_EXIT_USAGE. */
 TROUPE_MUST_USE int cli_count_option(const struct cli *cli, enum cli_option option, uint64_t max, uint64_t *ret_count);
 
@@ -135,8 +168,15 @@ struct cli_choice {
 /* Choose the node: --url, TROUPE_URL, the ports file of a local node. Says nothing. Returns a cli_exit. */
 TROUPE_MUST_USE int cli_connect_choose(const struct cli *cli, struct cli_choice *ret_choice);
 
-/* Choose and make cli->client; complains. Returns a cli_exit. */
+/* Choose and make cli->client, if it is not there yet; complains. Returns a cli_exit. */
 TROUPE_MUST_USE int cli_connect(struct cli *cli);
+
+/* Forget the client, so that the next cli_connect chooses anew: a node may have come back on another port. */
+void cli_disconnect(struct cli *cli);
+
+/* Read the token into cli->token, if there is one and it is not there yet. Says nothing; on failure `why` has the
+ * sentence. Returns a cli_exit. */
+TROUPE_MUST_USE int cli_token_read(struct cli *cli, char *why, size_t why_cap);
 
 /* Pick from the local nodes: the one with the id `node`, or with node NULL the only one. Pure; the sentence of a
  * failure goes to why. Returns the index or -1. */
@@ -160,16 +200,34 @@ void cli_clean_copy(char *dst, size_t cap, const char *src);
 /* ---- output.c ---- */
 
 /* Print a document as JSON or YAML, as asked; a table is the command's own affair. */
-TROUPE_MUST_USE int cli_output_document(enum cli_format format, const json_t *document);
+TROUPE_MUST_USE int cli_output_document(const struct cli *cli, const json_t *document);
 
 /* Print a document for people: one line per member, nested ones as a.b. */
-TROUPE_MUST_USE int cli_output_fields(const json_t *document);
+TROUPE_MUST_USE int cli_output_fields(const struct cli *cli, const json_t *document);
 
 /* A reply body: as it came for a table, else as a document. */
-TROUPE_MUST_USE int cli_output_reply(enum cli_format format, const troupe_client_reply *reply);
+TROUPE_MUST_USE int cli_output_reply(const struct cli *cli, const troupe_client_reply *reply);
+
+/* Print a text of a node as one line, with control characters made visible. */
+void cli_output_line(const struct cli *cli, const char *text);
 
 /* Complain that memory ran out; returns CLI_EXIT_LOCAL. */
 int cli_no_memory(void);
+
+/* ---- watch.c: an answer again and again ---- */
+
+/* Run a command once, or with --watch every few seconds: on a terminal the answer is drawn in place, else each is a
+ * document of its own. Returns a cli_exit. */
+int cli_watch_run(struct cli *cli, int (*answer)(struct cli *cli));
+
+/* ---- events.c: streams ---- */
+
+/* How an event looks in a table line. */
+typedef void (*cli_event_line_fn)(const struct cli *cli, const troupe_client_event *event, const json_t *data);
+
+/* Follow a stream and print its events until --limit, its end or a failure; ref NULL: the cluster's. `what` is what
+ * was tried. Returns a cli_exit. */
+int cli_events_print(struct cli *cli, const char *ref, const char *what, cli_event_line_fn line);
 
 /* ---- pages.c: lists ---- */
 

@@ -13,7 +13,7 @@ static int run(struct cli *cli)
     if (code == CLI_EXIT_DONE) {
         snprintf(what, sizeof what, "call %s %s", cli->arg[0], cli->arg[1]);
         int rc = troupe_client_call(cli->client, &message.message, &reply, &problem);
-        code = rc != 0 ? cli_complain_problem(cli, what, &problem) : cli_output_reply(cli->format, &reply);
+        code = rc != 0 ? cli_complain_problem(cli, what, &problem) : cli_output_reply(cli, &reply);
     }
     troupe_client_reply_fini(&reply);
     cli_message_fini(&message);

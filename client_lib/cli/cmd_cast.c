@@ -9,7 +9,7 @@ static int tell(const struct cli *cli)
         return CLI_EXIT_DONE;
     }
     json_t *document = json_pack("{s:s, s:b}", "ref", cli->arg[0], "accepted", 1);
-    int code = document == NULL ? cli_no_memory() : cli_output_document(cli->format, document);
+    int code = document == NULL ? cli_no_memory() : cli_output_document(cli, document);
     json_decref(document);
     return code;
 }

@@ -30,6 +30,16 @@ static void print_choices(const char *choices, char between)
     }
 }
 
+static bool takes_next_word(const struct cli_option_use *use)
+{
+    return use->arg != NULL && !cli_option_is_optional(use);
+}
+
+static bool is_file(const struct cli_option_use *use)
+{
+    return use->option == CLI_FILE || use->option == CLI_TOKEN_FILE;
+}
+
 static bool has_choices(const struct cli_option_use *use) { return use->arg != NULL && strchr(use->arg, '|') != NULL; }
 
 static void print_commands(void)
@@ -50,7 +60,7 @@ static void bash_word(const struct cli_command *command, const struct cli_option
 static void bash_values(const struct cli_command *command, const struct cli_option_use *use)
 {
     char letter = cli_option_letter(use->option);
-    if (use->arg == NULL) {
+    if (!takes_next_word(use)) {
         return;
     }
     printf("        %s:--%s", command->name, cli_option_name(use->option));
@@ -61,7 +71,7 @@ static void bash_values(const struct cli_command *command, const struct cli_opti
     if (has_choices(use)) {
         print_choices(use->arg, ' ');
     }
-    printf("'; kind='%s' ;;\n", use->option == CLI_FILE ? "file" : "words");
+    printf("'; kind='%s' ;;\n", is_file(use) ? "file" : "words");
 }
 
 static const char *bash_kind(const struct cli_command *command)
@@ -72,8 +82,8 @@ static const char *bash_kind(const struct cli_command *command)
         return "names";
     case CLI_ARG_COMMAND:
         return "commands";
-    case CLI_ARG_SHELL:
-        return "shells";
+    case CLI_ARG_WORD:
+        return "words";
     default:
         return "none";
     }
@@ -83,7 +93,7 @@ static const char *bash_kind(const struct cli_command *command)
 static const char bash_start[] =
     "# bash completion for troupe; load it with: source <(troupe completion bash)\n"
     "_troupe() {\n"
-    "    local command='' options='' values='' kind='' first='' skip='' cur prev word name count=0 i\n"
+    "    local command='' options='' values='' kind='' first='' words='' skip='' cur prev word name count=0 i\n"
     "    local -a line\n"
     "    read -ra line <<< \"${COMP_LINE:0:COMP_POINT}\"\n"
     "    if [[ ${COMP_LINE:COMP_POINT-1:1} == ' ' ]]; then line+=(''); fi\n"
@@ -93,7 +103,7 @@ static const char bash_start[] =
     "        word=${line[i]}\n"
     "        case $skip$word in\n"
     "        skip*) skip='' ;;\n"
-    "        -q | -h | --quiet | --help | --*=*) ;;\n"
+    "        -q | -w* | -h | --quiet | --watch | --help | --*=*) ;;\n"
     "        -*) skip='skip' ;;\n"
     "        *) if [[ -n $command ]]; then count=$((count + 1)); else command=$word; fi ;;\n"
     "        esac\n"
@@ -121,7 +131,7 @@ static const char bash_end[] =
     "        done < <(\"${line[0]}\" names --quiet --timeout 1s --limit 1000 2>/dev/null)\n"
     "        ;;\n"
     "    commands) mapfile -t COMPREPLY < <(compgen -W \"$commands\" -- \"$cur\") ;;\n"
-    "    shells) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- \"$cur\") ;;\n"
+    "    words) mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\") ;;\n"
     "    esac\n"
     "}\n"
     "complete -F _troupe troupe\n";
@@ -130,11 +140,14 @@ static void write_bash(void)
 {
     fputs(bash_start, stdout);
     for (const struct cli_command *const *at = cli_commands; *at != NULL; at++) {
-        printf("    %s) first='%s'; options='", (*at)->name, bash_kind(*at));
+        printf("    %s) first='%s'; words='", (*at)->name, bash_kind(*at));
+        print_choices((*at)->words != NULL ? (*at)->words : "", ' ');
+        fputs("'; options='", stdout);
         each_option(*at, bash_word);
         fputs("' ;;\n", stdout);
     }
-    fputs("    '') first='commands'; options='--url --node --output --timeout --version' ;;\n    esac\n"
+    fputs("    '') first='commands'; options='--url --node --output --timeout --token-file --color --version' ;;\n    "
+          "esac\n"
           "    local commands='",
           stdout);
     print_commands();
@@ -153,9 +166,10 @@ static void zsh_option(const struct cli_command *command, const struct cli_optio
     (void)command;
     char letter = cli_option_letter(use->option);
     const char *name = cli_option_name(use->option);
-    const char *equals = use->arg != NULL ? "=" : "";
+    bool is_optional = cli_option_is_optional(use);
+    const char *equals = is_optional ? "=-" : use->arg != NULL ? "=" : "";
     if (letter != 0) {
-        const char *plus = use->arg != NULL ? "+" : "";
+        const char *plus = is_optional ? "-" : use->arg != NULL ? "+" : "";
         printf(" \\\n            '(-%c --%s)'{-%c%s,--%s%s}", letter, name, letter, plus, name, equals);
     } else {
         printf(" \\\n            '--%s%s'", name, equals);
@@ -166,7 +180,7 @@ static void zsh_option(const struct cli_command *command, const struct cli_optio
         print_choices(use->arg, ' ');
         putchar(')');
     } else if (use->arg != NULL) {
-        printf(":%s:%s", name, use->option == CLI_FILE ? "_files" : "");
+        printf("%s:%s:%s", is_optional ? ":" : "", name, is_file(use) ? "_files" : "");
     }
     putchar('\'');
 }
@@ -183,8 +197,10 @@ static void zsh_first_arg(const struct cli_command *command)
         print_commands();
         fputs(")'", stdout);
         break;
-    case CLI_ARG_SHELL:
-        fputs(" \\\n            '1:shell:(bash zsh fish)'", stdout);
+    case CLI_ARG_WORD:
+        fputs(" \\\n            '1:word:(", stdout);
+        print_choices(command->words, ' ');
+        fputs(")'", stdout);
         break;
     default:
         break;
@@ -241,8 +257,8 @@ static void fish_option(const struct cli_command *command, const struct cli_opti
         fputs(" -x -a '", stdout);
         print_choices(use->arg, ' ');
         putchar('\'');
-    } else if (use->arg != NULL) {
-        fputs(use->option == CLI_FILE ? " -r -F" : " -x", stdout);
+    } else if (takes_next_word(use)) {
+        fputs(is_file(use) ? " -r -F" : " -x", stdout);
     }
     printf(" -d '%s'\n", use->text);
 }
@@ -260,8 +276,10 @@ static void write_fish(void)
             printf("complete -c troupe -n '__fish_seen_subcommand_from %s' "
                    "-a '(troupe names --quiet --timeout 1s --limit 1000 2>/dev/null)'\n",
                    name);
-        } else if ((*at)->first_arg == CLI_ARG_SHELL) {
-            printf("complete -c troupe -n '__fish_seen_subcommand_from %s' -a 'bash zsh fish'\n", name);
+        } else if ((*at)->first_arg == CLI_ARG_WORD) {
+            printf("complete -c troupe -n '__fish_seen_subcommand_from %s' -a '", name);
+            print_choices((*at)->words, ' ');
+            fputs("'\n", stdout);
         } else if ((*at)->first_arg == CLI_ARG_COMMAND) {
             printf("complete -c troupe -n '__fish_seen_subcommand_from %s' -a '", name);
             print_commands();
@@ -294,7 +312,8 @@ const struct cli_command cmd_completion = {
             "For fish: troupe completion fish | source.",
     .args_min = 1,
     .args_max = 1,
-    .first_arg = CLI_ARG_SHELL,
+    .first_arg = CLI_ARG_WORD,
+    .words = "bash|zsh|fish",
     .is_local = true,
     .run = run,
 };

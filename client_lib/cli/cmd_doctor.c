@@ -5,8 +5,10 @@
  * enough files. One line each, with the remedy; a check that cannot be made is left out. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
+#include "cli/colour.h"
 #include "cli/commands.h"
 #include "cli/version.h"
 
@@ -54,7 +56,11 @@ static bool check_address(struct doctor *doctor)
         note(doctor, "address", FAIL, doctor->choice.why, NULL); /* which says what to do */
         return false;
     }
-    troupe_client_options options = {.url = doctor->choice.url, .timeout_ms = cli->timeout_ms};
+    if (cli_token_read(cli, doctor->choice.why, sizeof doctor->choice.why) != CLI_EXIT_DONE) {
+        note(doctor, "token", FAIL, doctor->choice.why, "a token file has one line, the token");
+        return false;
+    }
+    troupe_client_options options = {.url = doctor->choice.url, .token = cli->token, .timeout_ms = cli->timeout_ms};
     if (troupe_client_new(&options, &cli->client, &problem) != 0) {
         note(doctor, "address", FAIL, problem.detail, "give a URL such as http://127.0.0.1:8080");
         return false;
@@ -72,9 +78,10 @@ static bool check_reach(struct doctor *doctor)
     if (troupe_client_get(doctor->cli->client, "/v1/node", &reply, &problem) != 0) {
         describe(&problem, detail, sizeof detail);
         note(doctor, "reach", FAIL, detail,
-             problem.error == TROUPE_E_WRONG_HOST ? "use the node's IP address, or start it with --allow-host"
-             : problem.http_status == 0           ? "is trouped running, and the port right? It prints its URL"
-                                                  : "is this the API port of a node?");
+             problem.error == TROUPE_E_UNAUTHORIZED ? "give a token by --token-file FILE or in TROUPE_TOKEN"
+             : problem.error == TROUPE_E_WRONG_HOST ? "use the node's IP address, or start it with --allow-host"
+             : problem.http_status == 0             ? "is trouped running, and the port right? It prints its URL"
+                                                    : "is this the API port of a node?");
         return false;
     }
     doctor->date_s = reply.date_s;
@@ -89,6 +96,26 @@ static bool check_reach(struct doctor *doctor)
     snprintf(detail, sizeof detail, "node %s answers", id);
     note(doctor, "reach", OK, detail, NULL);
     return true;
+}
+
+/* Who could read the token on its way, or in its file? */
+static void check_token(struct doctor *doctor)
+{
+    const struct cli *cli = doctor->cli;
+    const char *path = cli->value[CLI_TOKEN_FILE];
+    struct stat st;
+    if (cli->token == NULL) {
+        return;
+    }
+    bool is_hidden = strncmp(troupe_client_url(cli->client), "https:", 6) == 0 || troupe_client_is_local(cli->client);
+    if (!is_hidden) {
+        note(doctor, "token", WARN, "the token goes over the network in the clear",
+             "use https, with a proxy in front of the node");
+    } else if (path != NULL && stat(path, &st) == 0 && (st.st_mode & 077) != 0) {
+        note(doctor, "token", WARN, "other users can read the token file", "chmod 600 it");
+    } else {
+        note(doctor, "token", OK, path != NULL ? "from --token-file" : "from TROUPE_TOKEN", NULL);
+    }
 }
 
 static void check_version(struct doctor *doctor)
@@ -194,6 +221,7 @@ static void check_all(struct doctor *doctor)
     if (!check_address(doctor) || !check_reach(doctor)) {
         return;
     }
+    check_token(doctor);
     check_health(doctor, "live", "/livez", "the node is alive", "restart the node; its log names what is stuck");
     check_health(doctor, "ready", "/readyz", "the node takes work", "it may be starting, draining or overloaded");
     check_version(doctor);
@@ -202,7 +230,7 @@ static void check_all(struct doctor *doctor)
     check_files(doctor);
 }
 
-static void print_lines(const json_t *checks)
+static void print_lines(const struct cli *cli, const json_t *checks)
 {
     size_t i;
     json_t *entry;
@@ -211,9 +239,11 @@ static void print_lines(const json_t *checks)
         const char *remedy = json_string_value(json_object_get(entry, "remedy"));
         char clean[3200];
         cli_clean_copy(clean, sizeof clean, json_string_value(json_object_get(entry, "detail")));
-        printf("%-4s  %-10s  %s%s%s\n", json_string_value(json_object_get(entry, "status")),
-               json_string_value(json_object_get(entry, "check")), clean, remedy != NULL ? "; " : "",
-               remedy != NULL ? remedy : "");
+        const char *status = json_string_value(json_object_get(entry, "status"));
+        const char *colour = cli->has_colour ? colour_of(status) : "";
+        fprintf(cli->out, "%s%-4s%s  %-10s  %s%s%s\n", colour, status, colour[0] != '\0' ? COLOUR_END : "",
+                json_string_value(json_object_get(entry, "check")), clean, remedy != NULL ? "; " : "",
+                remedy != NULL ? remedy : "");
     }
 }
 
@@ -221,10 +251,10 @@ static int tell(const struct doctor *doctor)
 {
     int code = CLI_EXIT_DONE;
     if (doctor->cli->format == CLI_FORMAT_TABLE) {
-        print_lines(doctor->checks);
+        print_lines(doctor->cli, doctor->checks);
     } else {
         json_t *document = json_pack("{s:O}", "checks", doctor->checks);
-        code = document == NULL ? cli_no_memory() : cli_output_document(doctor->cli->format, document);
+        code = document == NULL ? cli_no_memory() : cli_output_document(doctor->cli, document);
         json_decref(document);
     }
     return code == CLI_EXIT_DONE && doctor->failed ? CLI_EXIT_NO : code;

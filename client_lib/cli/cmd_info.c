@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
+#include "cli/watch.h"
 
-static int run(struct cli *cli)
+static int answer(struct cli *cli)
 {
     troupe_client_problem problem;
     json_t *actor = NULL;
@@ -14,10 +15,17 @@ static int run(struct cli *cli)
     if (troupe_client_info(cli->client, cli->arg[0], &actor, &problem) != 0) {
         return cli_complain_problem(cli, what, &problem);
     }
-    code = cli->format == CLI_FORMAT_TABLE ? cli_output_fields(actor) : cli_output_document(cli->format, actor);
+    code = cli->format == CLI_FORMAT_TABLE ? cli_output_fields(cli, actor) : cli_output_document(cli, actor);
     json_decref(actor);
     return code;
 }
+
+static int run(struct cli *cli) { return cli_watch_run(cli, answer); }
+
+static const struct cli_option_use options[] = {
+    WATCH_OPTIONS,
+    {.text = NULL},
+};
 
 const struct cli_command cmd_info = {
     .name = "info",
@@ -26,5 +34,6 @@ const struct cli_command cmd_info = {
     .args_min = 1,
     .args_max = 1,
     .first_arg = CLI_ARG_REF,
+    .options = options,
     .run = run,
 };

@@ -2,10 +2,11 @@
 #include "cli/commands.h"
 #include "cli/member.h"
 #include "cli/table.h"
+#include "cli/watch.h"
 
 static const struct table_column columns[] = {
-    {"REF", false},  {"NAME", false},     {"BEHAVIOR", false}, {"STATE", false},
-    {"DEPTH", true}, {"PROCESSED", true}, {"UPTIME", true},
+    {"REF", false, false},  {"NAME", false, false},     {"BEHAVIOR", false, false}, {"STATE", false, true},
+    {"DEPTH", true, false}, {"PROCESSED", true, false}, {"UPTIME", true, false},
 };
 
 static void fill(const json_t *actor, char (*cells)[CLI_CELL_BYTES])
@@ -21,7 +22,7 @@ static void fill(const json_t *actor, char (*cells)[CLI_CELL_BYTES])
 
 static void quiet(const json_t *actor, char *cell) { member_text(actor, "ref", cell); }
 
-static int run(struct cli *cli)
+static int answer(struct cli *cli)
 {
     static const struct cli_list list = {
         .what = "list the actors",
@@ -37,12 +38,15 @@ static int run(struct cli *cli)
                                                   .name = cli->value[CLI_NAME]});
 }
 
+static int run(struct cli *cli) { return cli_watch_run(cli, answer); }
+
 static const struct cli_option_use options[] = {
     {CLI_BEHAVIOR, "BEHAVIOR", "Only actors of this behavior"},
     {CLI_STATE, "starting|running|draining|stopping|stopped", "Only actors in this state"},
     {CLI_NAME, "NAME", "Only the actor of this name"},
     {CLI_LIMIT, "N", "At most this many; 0 for all (default 100)"},
     {CLI_QUIET, NULL, "Print references only, one a line"},
+    WATCH_OPTIONS,
     {.text = NULL},
 };
 

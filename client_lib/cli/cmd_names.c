@@ -4,8 +4,9 @@
 #include "cli/commands.h"
 #include "cli/member.h"
 #include "cli/table.h"
+#include "cli/watch.h"
 
-static const struct table_column columns[] = {{"NAME", false}, {"REF", false}};
+static const struct table_column columns[] = {{"NAME", false, false}, {"REF", false, false}};
 
 static void fill(const json_t *entry, char (*cells)[CLI_CELL_BYTES])
 {
@@ -37,18 +38,16 @@ static int look_up(struct cli *cli, const char *name)
     }
     if (cli->format == CLI_FORMAT_TABLE) {
         char cell[CLI_CELL_BYTES];
-        char clean[CLI_CELL_BYTES];
         member_text(entry, "ref", cell);
-        cli_clean_copy(clean, sizeof clean, cell);
-        puts(clean);
+        cli_output_line(cli, cell);
     } else {
-        code = cli_output_document(cli->format, entry);
+        code = cli_output_document(cli, entry);
     }
     json_decref(entry);
     return code;
 }
 
-static int run(struct cli *cli)
+static int answer(struct cli *cli)
 {
     static const struct cli_list list = {
         .what = "list the names",
@@ -61,9 +60,12 @@ static int run(struct cli *cli)
     return cli->arg_count == 1 ? look_up(cli, cli->arg[0]) : cli_pages_print(cli, &list, (troupe_client_filter){0});
 }
 
+static int run(struct cli *cli) { return cli_watch_run(cli, answer); }
+
 static const struct cli_option_use options[] = {
     {CLI_LIMIT, "N", "At most this many; 0 for all (default 100)"},
     {CLI_QUIET, NULL, "Print names only, each with its @, one a line"},
+    WATCH_OPTIONS,
     {.text = NULL},
 };
 

@@ -37,13 +37,11 @@ static int read_spec(const struct cli *cli, troupe_client_spawn_spec *spec, json
 static int tell(const struct cli *cli, const json_t *actor)
 {
     if (cli->format != CLI_FORMAT_TABLE) {
-        return cli_output_document(cli->format, actor);
+        return cli_output_document(cli, actor);
     }
     char ref[CLI_CELL_BYTES];
-    char clean[CLI_CELL_BYTES];
     member_text(actor, "ref", ref);
-    cli_clean_copy(clean, sizeof clean, ref);
-    puts(clean);
+    cli_output_line(cli, ref);
     return CLI_EXIT_DONE;
 }
 

@@ -5,10 +5,10 @@ static int tell(const struct cli *cli, bool ended)
 {
     int code = CLI_EXIT_DONE;
     if (cli->format == CLI_FORMAT_TABLE) {
-        puts(ended ? "ended" : "still ending");
+        cli_output_line(cli, ended ? "ended" : "still ending");
     } else {
         json_t *document = json_pack("{s:s, s:b}", "ref", cli->arg[0], "ended", ended);
-        code = document == NULL ? cli_no_memory() : cli_output_document(cli->format, document);
+        code = document == NULL ? cli_no_memory() : cli_output_document(cli, document);
         json_decref(document);
     }
     return code != CLI_EXIT_DONE || ended ? code : CLI_EXIT_NO;

@@ -16,7 +16,10 @@ static int add_node(struct cli *cli, json_t *document)
         return CLI_EXIT_DONE;
     }
     uint32_t timeout_ms = cli->timeout_ms != 0 ? cli->timeout_ms : VERSION_TIMEOUT_MS;
-    troupe_client_options options = {.url = choice.url, .timeout_ms = timeout_ms};
+    if (cli_token_read(cli, choice.why, sizeof choice.why) != CLI_EXIT_DONE) {
+        return CLI_EXIT_DONE;
+    }
+    troupe_client_options options = {.url = choice.url, .token = cli->token, .timeout_ms = timeout_ms};
     if (troupe_client_new(&options, &cli->client, NULL) != 0 ||
         troupe_client_get_document(cli->client, "/v1/node", &node, NULL) != 0) {
         return CLI_EXIT_DONE;
@@ -48,7 +51,7 @@ static int run(struct cli *cli)
     json_t *document = json_pack("{s:s, s:n}", "troupe", CLI_VERSION, "node");
     int code = document == NULL ? cli_no_memory() : add_node(cli, document);
     if (code == CLI_EXIT_DONE && cli->format != CLI_FORMAT_TABLE) {
-        code = cli_output_document(cli->format, document);
+        code = cli_output_document(cli, document);
     } else if (code == CLI_EXIT_DONE) {
         print_text(document);
     }

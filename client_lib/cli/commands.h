@@ -14,8 +14,15 @@ extern const struct cli_command cmd_help;
 extern const struct cli_command cmd_info;
 extern const struct cli_command cmd_ls;
 extern const struct cli_command cmd_names;
+extern const struct cli_command cmd_nodes;
 extern const struct cli_command cmd_spawn;
+extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_stop;
+extern const struct cli_command cmd_tail;
+extern const struct cli_command cmd_tickets;
+extern const struct cli_command cmd_token;
+extern const struct cli_command cmd_top;
 extern const struct cli_command cmd_version;
+extern const struct cli_command cmd_watch;
 
 #endif

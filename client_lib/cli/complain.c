@@ -69,7 +69,7 @@ int cli_problem_exit(const troupe_client_problem *problem)
 }
 
 /* What to do about it; NULL: nothing better than the detail. */
-static const char *remedy_for(const troupe_client_problem *problem)
+static const char *remedy_for(const struct cli *cli, const troupe_client_problem *problem)
 {
     switch (problem->error) {
     case TROUPE_E_NAME_TAKEN:
@@ -81,13 +81,33 @@ static const char *remedy_for(const troupe_client_problem *problem)
         return "it may have happened; give a longer --timeout";
     case TROUPE_E_GONE:
     case TROUPE_E_STOPPED:
+        if (strcmp(problem->field, "node") == 0) {
+            return "'troupe nodes' lists the members";
+        }
         return "spawn it again; 'troupe ls' shows what runs";
     case TROUPE_E_NOT_FOUND:
-        return "'troupe ls' shows what runs";
+        return strcmp(problem->field, "node") == 0 ? "'troupe nodes' lists the members" : "'troupe ls' shows what runs";
     case TROUPE_E_UNKNOWN_TYPE:
         return "GET /v1/behaviors lists what each behavior takes";
     case TROUPE_E_NO_ROUTE:
         return "node and client may differ in version; see 'troupe doctor'";
+    case TROUPE_E_UNAUTHORIZED:
+        return cli->token == NULL ? "give a token by --token-file FILE or in TROUPE_TOKEN; 'troupe token new' makes one"
+                                  : "the node does not know this token, or it has expired; its token file tells";
+    case TROUPE_E_FORBIDDEN:
+        return cli->token == NULL ? "give a token by --token-file FILE or in TROUPE_TOKEN"
+                                  : "ask for a token with that grant; 'troupe help token' tells how one is made";
+    case TROUPE_E_REPLAYED:
+        return "the clocks of both machines may differ; see 'troupe doctor'";
+    case TROUPE_E_RATE:
+    case TROUPE_E_LIMIT:
+        return "wait a little and send slower";
+    case TROUPE_E_WRONG_CONNECTION:
+        return "run the command again; a proxy in between must not mix these requests";
+    case TROUPE_E_REGISTRY_LOST:
+        return "names cannot be given until the registry is back; 'troupe status' shows it";
+    case TROUPE_E_NOT_MEMBER:
+        return "'troupe nodes' lists the members";
     case TROUPE_E_WRONG_HOST:
         return "use the node's IP address, or start it with --allow-host";
     default:
@@ -141,7 +161,7 @@ int cli_complain_problem(const struct cli *cli, const char *what, const troupe_c
     }
     char about[360] = "";
     const char *detail = strcmp(problem->detail, problem->title) != 0 ? problem->detail : "";
-    const char *remedy = remedy_for(problem);
+    const char *remedy = remedy_for(cli, problem);
     describe_rest(problem, about, sizeof about);
     cli_complain("cannot %s: %s%s%s%s%s%s", what, problem->title, detail[0] != '\0' ? ": " : "", detail, about,
                  remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");

@@ -102,12 +102,16 @@ int cli_connect(struct cli *cli)
 {
     struct cli_choice choice;
     troupe_client_problem problem;
+    if (cli->client != NULL) {
+        return CLI_EXIT_DONE;
+    }
     int code = cli_connect_choose(cli, &choice);
+    code = code != CLI_EXIT_DONE ? code : cli_token_read(cli, choice.why, sizeof choice.why);
     if (code != CLI_EXIT_DONE) {
         cli_complain("%s", choice.why);
         return code;
     }
-    troupe_client_options options = {.url = choice.url, .timeout_ms = cli->timeout_ms};
+    troupe_client_options options = {.url = choice.url, .token = cli->token, .timeout_ms = cli->timeout_ms};
     int rc = troupe_client_new(&options, &cli->client, &problem);
     if (rc == TROUPE_E_NO_MEMORY) {
         return cli_no_memory();
@@ -117,4 +121,10 @@ int cli_connect(struct cli *cli)
         return CLI_EXIT_USAGE;
     }
     return CLI_EXIT_DONE;
+}
+
+void cli_disconnect(struct cli *cli)
+{
+    troupe_client_free(cli->client);
+    cli->client = NULL;
 }

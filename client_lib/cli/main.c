@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/colour.h"
 
-#define HELP_FORMAT "no-dup-args-note,rmargin=100" /* of argp; a user's own setting wins */
+#define HELP_FORMAT "no-dup-args-note,opt-doc-col=34,rmargin=100" /* of argp; a user's own setting wins */
 
 /* Registered with atexit, so that it also covers argp's help. A broken stdout that nothing was written to is fine. */
 static void check_stdout(void)
@@ -35,7 +36,7 @@ static int no_command(const char *name)
 
 int main(int argc, char **argv)
 {
-    struct cli cli = {0};
+    struct cli cli = {.out = stdout};
     char program[] = "troupe";
     if (argc < 1 || atexit(check_stdout) != 0 || setenv("ARGP_HELP_FMT", HELP_FORMAT, 0) != 0) {
         return CLI_EXIT_LOCAL;
@@ -52,7 +53,12 @@ int main(int argc, char **argv)
         cli_help_print(stderr);
         return CLI_EXIT_USAGE;
     }
+    cli.has_colour = colour_is_wanted(cli.value[CLI_COLOR], isatty(STDOUT_FILENO) != 0);
     int code = cli.command->run(&cli);
     troupe_client_free(cli.client);
+    if (cli.token != NULL) {
+        explicit_bzero(cli.token, strlen(cli.token)); /* for what dumps memory later */
+    }
+    free(cli.token);
     return code;
 }

@@ -36,6 +36,20 @@ static const struct {
     [CLI_QUIET] = {"quiet", 'q'},
     [CLI_MODE] = {"mode", 'm'},
     [CLI_REASON] = {"reason", 'r'},
+    [CLI_TOKEN_FILE] = {"token-file", 0},
+    [CLI_COLOR] = {"color", 0},
+    [CLI_WATCH] = {"watch", 'w'},
+    [CLI_ROUNDS] = {"rounds", 0},
+    [CLI_FROM] = {"from", 0},
+    [CLI_AFTER] = {"after", 0},
+    [CLI_SORT] = {"sort", 0},
+    [CLI_ID] = {"id", 0},
+    [CLI_GRANT] = {"grant", 'g'},
+    [CLI_SUBJECT] = {"subject", 0},
+    [CLI_NAME_PREFIX] = {"name-prefix", 0},
+    [CLI_RATE] = {"rate", 0},
+    [CLI_CONNECTIONS] = {"connections-max", 0},
+    [CLI_EXPIRES] = {"expires", 0},
 };
 
 const struct cli_option_use cli_common_options[] = {
@@ -43,6 +57,8 @@ const struct cli_option_use cli_common_options[] = {
     {CLI_NODE, "ID", "The node to ask, by its id, among those running here"},
     {CLI_OUTPUT, "table|json|yaml", "The form of the output"},
     {CLI_TIMEOUT, "TIME", "How long to wait for an answer, such as 500ms, 5s, 2m (default 10s)"},
+    {CLI_TOKEN_FILE, "FILE", "Send the token in this file (else that in TROUPE_TOKEN)"},
+    {CLI_COLOR, "auto|always|never", "When to colour the output (default auto: on a terminal)"},
     {.text = NULL},
 };
 
@@ -88,6 +104,11 @@ static void take_value(struct cli *cli, const struct cli_option_use *use, const 
         argp_error(state, "--%s is '%s'; it must be one of %s", name, given, use->arg);
     }
     cli->value[use->option] = given;
+    if (use->option == CLI_GRANT && cli->grant_count == CLI_GRANTS_MAX) {
+        argp_error(state, "--%s is given more than %d times", name, CLI_GRANTS_MAX);
+    } else if (use->option == CLI_GRANT) {
+        cli->grant[cli->grant_count++] = given;
+    }
     if (use->option == CLI_OUTPUT) {
         cli->format = given[0] == 'j' ? CLI_FORMAT_JSON : given[0] == 'y' ? CLI_FORMAT_YAML : CLI_FORMAT_TABLE;
     }
@@ -126,6 +147,14 @@ static error_t on_global(int key, char *arg, struct argp_state *state)
     }
 }
 
+bool cli_option_is_optional(const struct cli_option_use *use) { return use->arg != NULL && use->arg[0] == '['; }
+
+/* What argp shall call the argument; it writes the brackets of an optional one itself. */
+static const char *arg_of(const struct cli_option_use *use)
+{
+    return cli_option_is_optional(use) ? "SECONDS" : use->arg;
+}
+
 /* Append the options of a list that the first `known` do not have yet. */
 static size_t add_options(struct argp_option *options, size_t count, const struct cli_option_use *uses, int group)
 {
@@ -137,7 +166,8 @@ static size_t add_options(struct argp_option *options, size_t count, const struc
         if (!is_known) {
             options[count++] = (struct argp_option){.name = spelling[uses->option].name,
                                                     .key = key_of(uses->option),
-                                                    .arg = uses->arg,
+                                                    .arg = arg_of(uses),
+                                                    .flags = cli_option_is_optional(uses) ? OPTION_ARG_OPTIONAL : 0,
                                                     .doc = uses->text,
                                                     .group = group};
         }
@@ -258,7 +288,7 @@ void cli_help_print(FILE *file)
         char left[64];
         snprintf(left, sizeof left, "%c%c%s--%s=%s", letter ? '-' : ' ', letter ? letter : ' ', letter ? ", " : "  ",
                  spelling[use->option].name, use->arg);
-        fprintf(file, "  %-28s %s\n", left, use->text);
+        fprintf(file, "  %-30s %s\n", left, use->text);
     }
     fputs("\nA reference is an id, such as n.4tq8v1m02x7kc.3f.1, or a name, such as @hits.\n"
           "Exit codes: 0 done, 1 no such thing, 2 usage, 3 no node reached, 4 refused by the node, 5 local failure.\n"

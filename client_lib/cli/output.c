@@ -3,15 +3,17 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/colour.h"
 #include "cli/yaml.h"
 
 /* Write JSON with the fewest digits in which every real number reads back the same. */
-static int write_json(const json_t *document)
+static int write_json(const struct cli *cli, const json_t *document)
 {
+    size_t form = cli->is_round ? JSON_COMPACT : JSON_INDENT(2);
     char *text = NULL;
     for (size_t digits = 15; digits <= 17; digits++) {
         free(text);
-        text = json_dumps(document, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
+        text = json_dumps(document, form | JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
         json_t *again = text == NULL ? NULL : json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
         bool is_same = again != NULL && json_equal(again, document);
         json_decref(again);
@@ -22,42 +24,53 @@ static int write_json(const json_t *document)
     if (text == NULL) {
         return cli_no_memory();
     }
-    puts(text);
+    fprintf(cli->out, "%s\n", text);
     free(text);
     return CLI_EXIT_DONE;
 }
 
-int cli_output_document(enum cli_format format, const json_t *document)
+int cli_output_document(const struct cli *cli, const json_t *document)
 {
-    if (format == CLI_FORMAT_YAML) {
-        yaml_write(document, stdout);
-        return CLI_EXIT_DONE;
+    if (cli->format != CLI_FORMAT_YAML) {
+        return write_json(cli, document);
     }
-    return write_json(document);
+    if (cli->is_round) {
+        fputs("---\n", cli->out);
+    }
+    yaml_write(document, cli->out);
+    return CLI_EXIT_DONE;
+}
+
+void cli_output_line(const struct cli *cli, const char *text)
+{
+    char clean[4096];
+    cli_clean_copy(clean, sizeof clean, text);
+    fprintf(cli->out, "%s\n", clean);
 }
 
 /* ---- fields ---- */
 
 #define FIELD_BYTES_MAX 128 /* of one key, and of "a.b.c" up to which members are taken apart */
 
-static void print_field(const char *path, const json_t *value)
+static void print_field(const struct cli *cli, const char *path, const json_t *value)
 {
-    printf("%-22s  ", path);
+    fprintf(cli->out, "%-22s  ", path);
     if (json_is_string(value)) {
         char clean[4096];
         cli_clean_copy(clean, sizeof clean, json_string_value(value));
-        puts(clean);
+        const char *colour = cli->has_colour && strcmp(path, "state") == 0 ? colour_of(clean) : "";
+        fprintf(cli->out, "%s%s%s\n", colour, clean, colour[0] != '\0' ? COLOUR_END : "");
     } else if (json_is_null(value)) {
-        puts("-");
+        fputs("-\n", cli->out);
     } else {
         char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
-        puts(text != NULL ? text : "?");
+        fprintf(cli->out, "%s\n", text != NULL ? text : "?");
         free(text);
     }
 }
 
 /* Members in their order; arrays of strings one value a line, so that links and children can be read. */
-static void print_fields(const char *prefix, const json_t *document)
+static void print_fields(const struct cli *cli, const char *prefix, const json_t *document)
 {
     const char *key;
     json_t *value;
@@ -68,20 +81,20 @@ static void print_fields(const char *prefix, const json_t *document)
         cli_clean_copy(clean_key, sizeof clean_key, key);
         snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", clean_key);
         if (json_is_object(value) && strlen(path) < FIELD_BYTES_MAX) {
-            print_fields(path, value);
+            print_fields(cli, path, value);
         } else if (json_array_size(value) > 0) {
             size_t i;
             json_t *item;
-            json_array_foreach(value, i, item) { print_field(path, item); }
+            json_array_foreach(value, i, item) { print_field(cli, path, item); }
         } else {
-            print_field(path, json_is_array(value) ? json_null() : value);
+            print_field(cli, path, json_is_array(value) ? json_null() : value);
         }
     }
 }
 
-int cli_output_fields(const json_t *document)
+int cli_output_fields(const struct cli *cli, const json_t *document)
 {
-    print_fields("", document);
+    print_fields(cli, "", document);
     return CLI_EXIT_DONE;
 }
 
@@ -120,14 +133,14 @@ static json_t *wrap_bytes(const troupe_client_reply *reply)
     return document;
 }
 
-int cli_output_reply(enum cli_format format, const troupe_client_reply *reply)
+int cli_output_reply(const struct cli *cli, const troupe_client_reply *reply)
 {
     bool is_json = strstr(reply->content_type, "json") != NULL;
-    if (format == CLI_FORMAT_TABLE) {
-        fwrite(reply->body, 1, reply->body_len, stdout);
+    if (cli->format == CLI_FORMAT_TABLE) {
+        fwrite(reply->body, 1, reply->body_len, cli->out);
         bool is_text = is_json || strncmp(reply->content_type, "text/", 5) == 0;
         if (is_text && reply->body_len > 0 && reply->body[reply->body_len - 1] != '\n') {
-            putchar('\n');
+            fputc('\n', cli->out);
         }
         return CLI_EXIT_DONE;
     }
@@ -137,7 +150,7 @@ int cli_output_reply(enum cli_format format, const troupe_client_reply *reply)
     if (document == NULL) {
         return cli_no_memory();
     }
-    int code = cli_output_document(format, document);
+    int code = cli_output_document(cli, document);
     json_decref(document);
     return code;
 }

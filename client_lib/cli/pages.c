@@ -16,6 +16,7 @@ struct walk {
     uint64_t limit; /* 0: all */
     uint64_t count; /* items so far */
     bool is_quiet;
+    bool is_cut; /* the last page had more than the limit: not every list takes one */
 };
 
 /* Take one item; it is borrowed. Fails: TROUPE_E_NO_MEMORY */
@@ -25,10 +26,8 @@ static int take_item(struct walk *walk, json_t *item)
     char cells[TABLE_COLUMNS_MAX][CLI_CELL_BYTES] = {{0}};
     const char *row[TABLE_COLUMNS_MAX];
     if (walk->is_quiet) {
-        char clean[4 * CLI_CELL_BYTES];
         list->quiet(item, cells[0]);
-        cli_clean_copy(clean, sizeof clean, cells[0]);
-        puts(clean);
+        cli_output_line(walk->cli, cells[0]);
         return 0;
     }
     if (walk->cli->format != CLI_FORMAT_TABLE) {
@@ -49,7 +48,8 @@ static int take_page(struct walk *walk, json_t *page)
     int rc = 0;
     json_array_foreach(json_object_get(page, "items"), i, item)
     {
-        if (rc != 0 || (walk->limit != 0 && walk->count == walk->limit)) {
+        walk->is_cut = walk->limit != 0 && walk->count == walk->limit;
+        if (rc != 0 || walk->is_cut) {
             break;
         }
         rc = take_item(walk, item);
@@ -69,7 +69,7 @@ static int take_page(struct walk *walk, json_t *page)
         return CLI_EXIT_UNREACHABLE;
     }
     if (!walk->is_quiet && walk->cli->format == CLI_FORMAT_TABLE) {
-        table_write(&walk->table, stdout);
+        table_write(&walk->table, walk->cli->out);
     }
     return CLI_EXIT_DONE;
 }
@@ -97,12 +97,12 @@ static int finish(struct walk *walk)
 {
     if (walk->cli->format != CLI_FORMAT_TABLE && !walk->is_quiet) {
         json_t *document = json_pack("{s:O, s:O?}", "items", walk->items, "next", walk->next);
-        int code = document == NULL ? cli_no_memory() : cli_output_document(walk->cli->format, document);
+        int code = document == NULL ? cli_no_memory() : cli_output_document(walk->cli, document);
         json_decref(document);
         return code;
     }
-    if (walk->next != NULL) {
-        fflush(stdout);
+    if ((walk->next != NULL || walk->is_cut) && !walk->cli->is_round) {
+        fflush(walk->cli->out);
         cli_complain("%llu shown, there are more; --limit 0 shows all", (unsigned long long)walk->count);
     }
     return CLI_EXIT_DONE;
@@ -123,6 +123,7 @@ int cli_pages_print(struct cli *cli, const struct cli_list *list, troupe_client_
         return cli_no_memory();
     }
     table_init(&walk.table, list->columns, list->column_count);
+    walk.table.has_colour = cli->has_colour;
     code = walk_pages(&walk, filter);
     if (code == CLI_EXIT_DONE) {
         code = finish(&walk);

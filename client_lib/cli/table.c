@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/colour.h"
 
 static size_t width_of(const char *text)
 {
@@ -68,15 +69,16 @@ int table_add(struct table *table, const char *const *cells)
     return 0;
 }
 
-static void write_cell(const struct table *table, size_t column, const char *cell, FILE *file)
+static void write_cell(const struct table *table, size_t column, const char *cell, const char *colour, FILE *file)
 {
+    const char *end = colour[0] != '\0' ? COLOUR_END : "";
     size_t width = width_of(cell);
     size_t pad = table->width[column] > width ? table->width[column] - width : 0;
     bool is_last = column + 1 == table->column_count;
     if (table->columns[column].is_number) {
-        fprintf(file, "%*s%s", (int)pad, "", cell);
+        fprintf(file, "%*s%s%s%s", (int)pad, "", colour, cell, end);
     } else {
-        fprintf(file, "%s%*s", cell, is_last ? 0 : (int)pad, "");
+        fprintf(file, "%s%s%s%*s", colour, cell, end, is_last ? 0 : (int)pad, "");
     }
     fputs(is_last ? "\n" : "  ", file);
 }
@@ -84,11 +86,13 @@ static void write_cell(const struct table *table, size_t column, const char *cel
 void table_write(struct table *table, FILE *file)
 {
     for (size_t i = 0; !table->has_title && i < table->column_count; i++) {
-        write_cell(table, i, table->columns[i].title, file);
+        write_cell(table, i, table->columns[i].title, table->has_colour ? COLOUR_TITLE : "", file);
     }
     table->has_title = true;
     for (size_t i = 0; i < table->cell_count; i++) {
-        write_cell(table, i % table->column_count, table->cells[i], file);
+        size_t column = i % table->column_count;
+        bool is_state = table->has_colour && table->columns[column].is_state;
+        write_cell(table, column, table->cells[i], is_state ? colour_of(table->cells[i]) : "", file);
         free(table->cells[i]);
     }
     table->cell_count = 0;

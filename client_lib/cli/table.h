@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tables for people and for awk: columns by two spaces, numbers to the right, nothing cut, no colour, no trailing
- * spaces. Rows are collected and written in batches; a later batch keeps the widths of the earlier ones where it can.
- * Width counts characters (code points); control characters are written as \xNN.
+ * Tables for people and for awk: columns by two spaces, numbers to the right, nothing cut, no trailing spaces, and no
+ * colour unless asked for. Rows are collected and written in batches; a later batch keeps the widths of the earlier
+ * ones where it can. Width counts characters (code points); control characters are written as \xNN.
  *
  * Thread: one at a time. */
 #ifndef TROUPE_CLI_TABLE_H
@@ -19,6 +19,7 @@
 struct table_column {
     const char *title;
     bool is_number; /* aligned to the right */
+    bool is_state;  /* coloured by its word, where colours are wanted */
 };
 
 struct table {
@@ -27,6 +28,7 @@ struct table {
     size_t width[TABLE_COLUMNS_MAX];
     char **cells; /* owned, row by row */
     size_t cell_count, cell_cap;
+    bool has_colour; /* set by the caller after table_init */
     bool has_title; /* is the title line written? */
 };
 

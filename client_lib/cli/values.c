@@ -52,6 +52,22 @@ int cli_duration_parse(const char *text, uint32_t *ret_ms)
     return TROUPE_E_INVALID;
 }
 
+int cli_interval_parse(const char *text, uint32_t *ret_ms)
+{
+    uint64_t seconds;
+    uint32_t ms;
+    if (cli_count_parse(text, TROUPE_CLIENT_TIMEOUT_MS_MAX / 1000, &seconds) == 0) {
+        ms = (uint32_t)seconds * 1000;
+    } else if (cli_duration_parse(text, &ms) != 0) {
+        return TROUPE_E_INVALID;
+    }
+    if (ms < CLI_INTERVAL_MS_MIN) {
+        return TROUPE_E_INVALID;
+    }
+    *ret_ms = ms;
+    return 0;
+}
+
 void cli_duration_format(int64_t ms, char *out, size_t cap)
 {
     int64_t s = ms / 1000;
@@ -66,6 +82,21 @@ void cli_duration_format(int64_t ms, char *out, size_t cap)
     } else {
         snprintf(out, cap, "%" PRId64 "d%02" PRId64 "h", s / 86400, s / 3600 % 24);
     }
+}
+
+void cli_bytes_format(uint64_t bytes, char *out, size_t cap)
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    double amount = (double)bytes / 1024;
+    size_t unit = 0;
+    if (bytes < 1024) {
+        snprintf(out, cap, "%u B", (unsigned)bytes);
+        return;
+    }
+    for (; amount >= 1023.95 && unit + 1 < sizeof units / sizeof *units; unit++) { /* else it were 1024.0 */
+        amount /= 1024;
+    }
+    snprintf(out, cap, "%.1f %s", amount, units[unit]);
 }
 
 int cli_count_option(const struct cli *cli, enum cli_option option, uint64_t max, uint64_t *ret_count)

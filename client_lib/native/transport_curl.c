@@ -1,37 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The native transport: one libcurl easy handle, kept for the life of the client so that its connection is kept too.
- * The only file that includes curl.
+ * Streams are in stream_curl.c.
  *
  * HTTP/1.1 only, http and https only, no redirects (a node answers for itself), and no proxy towards this machine even
  * when the environment names one. The answer is bounded while it arrives. Certificates are verified.
  *
  * Thread: that of the client. curl_global_init is safe from any thread since libcurl 7.84. */
-#include <curl/curl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "native/curl.h"
 #include "src/problem.h"
-#include "src/text.h"
-#include "src/transport.h"
 #include "src/url.h"
 
 #define URL_BYTES_MAX (TROUPE_CLIENT_URL_BYTES_MAX + 8192) /* a base and the longest target */
 
-struct transport_curl {
-    struct transport base; /* first: a transport is one of these */
-    CURL *easy;            /* owned */
-    char *url;             /* owned: the base URL */
-    char *host_header;     /* owned: "Host: ..."; NULL: curl's own */
-    uint32_t timeout_ms;   /* where a request has none */
-    uint32_t connect_timeout_ms;
-    struct text body;            /* of the answer that is arriving */
-    char error[CURL_ERROR_SIZE]; /* curl writes it while it exchanges */
-};
-
-static size_t on_body(char *bytes, size_t size, size_t count, void *user)
+size_t troupe__curl_on_body(char *bytes, size_t size, size_t count, void *user)
 {
     struct transport_curl *transport = user;
     troupe__text_add_bytes(&transport->body, bytes, size * count);
@@ -45,8 +32,8 @@ static void lower_first(char *text)
     }
 }
 
-/* What went wrong below HTTP, as one of our errors and a sentence. */
-static int explain(struct transport_curl *transport, CURLcode code, uint32_t timeout_ms, troupe_client_problem *problem)
+int troupe__curl_explain(struct transport_curl *transport, CURLcode code, uint32_t timeout_ms,
+                         troupe_client_problem *problem)
 {
     long os_error = 0;
     char why[CURL_ERROR_SIZE];
@@ -99,12 +86,17 @@ static bool add_header(struct curl_slist **headers, const char *name, const char
 static bool make_headers(const struct transport_curl *transport, const struct http_request *request,
                          struct curl_slist **headers)
 {
-    bool is_good = add_header(headers, "Accept: ", "application/json, */*") && add_header(headers, "Expect:", "");
+    const char *accept = request->accept != NULL ? request->accept : "application/json, */*";
+    bool is_good = add_header(headers, "Accept: ", accept) && add_header(headers, "Expect:", "");
+    if (is_good && request->last_event_id != NULL) {
+        is_good = add_header(headers, "Last-Event-ID: ", request->last_event_id);
+    }
     if (is_good && request->content_type != NULL) {
         is_good = add_header(headers, "Content-Type: ", request->content_type);
     } else if (is_good && strcmp(request->method, "POST") == 0) {
         is_good = add_header(headers, "Content-Type:", ""); /* not curl's default, a form */
     }
+    is_good = is_good && (transport->token_header == NULL || add_header(headers, transport->token_header, ""));
     return is_good && (transport->host_header == NULL || add_header(headers, transport->host_header, ""));
 }
 
@@ -130,7 +122,8 @@ static int64_t answer_date(CURL *easy)
     return (int64_t)curl_getdate(header->value, NULL);
 }
 
-static int take_reply(struct transport_curl *transport, troupe_client_reply *ret_reply, troupe_client_problem *problem)
+int troupe__curl_take_reply(struct transport_curl *transport, troupe_client_reply *ret_reply,
+                            troupe_client_problem *problem)
 {
     long status = 0;
     const char *content_type = NULL;
@@ -147,48 +140,58 @@ static int take_reply(struct transport_curl *transport, troupe_client_reply *ret
     return 0;
 }
 
-static int exchange(struct transport *base, const struct http_request *request, troupe_client_reply *ret_reply,
-                    troupe_client_problem *problem)
+int troupe__curl_prepare(struct transport_curl *transport, const struct http_request *request,
+                         struct curl_slist **ret_headers, troupe_client_problem *problem)
 {
-    struct transport_curl *transport = (struct transport_curl *)base;
     CURL *easy = transport->easy;
     struct curl_slist *headers = NULL;
     struct text url = {.max = URL_BYTES_MAX};
-    uint32_t timeout_ms = request->timeout_ms != 0 ? request->timeout_ms : transport->timeout_ms;
 
     transport->error[0] = '\0';
     transport->body = (struct text){.max = TROUPE_CLIENT_ANSWER_BYTES_MAX};
     troupe__text_add(&url, transport->url);
     troupe__text_add(&url, request->target);
     curl_easy_reset(easy); /* keeps the connection */
-    int rc = 0;
     if (url.error != 0 || !make_headers(transport, request, &headers)) {
-        rc = troupe__problem_make(problem, TROUPE_E_NO_MEMORY, NULL, "while making the request");
-        goto out;
+        troupe__text_fini(&url);
+        curl_slist_free_all(headers);
+        return troupe__problem_make(problem, TROUPE_E_NO_MEMORY, NULL, "while making the request");
     }
-    curl_easy_setopt(easy, CURLOPT_URL, url.at);
+    curl_easy_setopt(easy, CURLOPT_URL, url.at); /* curl copies it */
+    troupe__text_fini(&url);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "troupe-client");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)transport->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transport->error);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transport);
     if (troupe__url_is_loopback(transport->url)) {
         curl_easy_setopt(easy, CURLOPT_PROXY, "");
     }
     set_method(easy, request);
-    CURLcode code = curl_easy_perform(easy);
-    rc = code == CURLE_OK ? take_reply(transport, ret_reply, problem) : explain(transport, code, timeout_ms, problem);
+    *ret_headers = headers;
+    return 0;
+}
 
-out:
+static int exchange(struct transport *base, const struct http_request *request, troupe_client_reply *ret_reply,
+                    troupe_client_problem *problem)
+{
+    struct transport_curl *transport = (struct transport_curl *)base;
+    struct curl_slist *headers = NULL;
+    uint32_t timeout_ms = request->timeout_ms != 0 ? request->timeout_ms : transport->timeout_ms;
+    int rc = troupe__curl_prepare(transport, request, &headers, problem);
+    if (rc == 0) {
+        curl_easy_setopt(transport->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+        curl_easy_setopt(transport->easy, CURLOPT_WRITEFUNCTION, troupe__curl_on_body);
+        curl_easy_setopt(transport->easy, CURLOPT_WRITEDATA, transport);
+        CURLcode code = curl_easy_perform(transport->easy);
+        rc = code == CURLE_OK ? troupe__curl_take_reply(transport, ret_reply, problem)
+                              : troupe__curl_explain(transport, code, timeout_ms, problem);
+    }
     curl_slist_free_all(headers);
-    troupe__text_fini(&url);
     troupe__text_fini(&transport->body);
     return rc;
 }
@@ -199,16 +202,18 @@ static void transport_free(struct transport *base)
     curl_easy_cleanup(transport->easy);
     free(transport->url);
     free(transport->host_header);
+    free(transport->token_header);
     free(transport);
     curl_global_cleanup();
 }
 
-static char *make_host_header(const char *host)
+/* A line of the head; NULL when it cannot be made. */
+static char *make_header(const char *name, const char *value)
 {
-    struct text line = {.max = TROUPE_CLIENT_URL_BYTES_MAX};
+    struct text line = {.max = TROUPE_CLIENT_URL_BYTES_MAX + TROUPE_CLIENT_TOKEN_BYTES_MAX};
     char *header = NULL;
-    troupe__text_add(&line, "Host: ");
-    troupe__text_add(&line, host);
+    troupe__text_add(&line, name);
+    troupe__text_add(&line, value);
     int rc = troupe__text_take(&line, &header);
     troupe__text_fini(&line);
     return rc == 0 ? header : NULL;
@@ -221,15 +226,22 @@ static int transport_new(const troupe_client_options *options, const char *url, 
         free(transport);
         return TROUPE_E_NO_MEMORY;
     }
-    transport->base = (struct transport){.exchange = exchange, .free = transport_free};
+    transport->base = (struct transport){.exchange = exchange,
+                                         .follow = troupe__curl_follow,
+                                         .now_ms = troupe__curl_now_ms,
+                                         .wait_ms = troupe__curl_wait_ms,
+                                         .random = troupe__curl_random,
+                                         .free = transport_free};
     transport->timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : TROUPE_CLIENT_TIMEOUT_MS;
     transport->connect_timeout_ms =
         options->connect_timeout_ms != 0 ? options->connect_timeout_ms : TROUPE_CLIENT_CONNECT_TIMEOUT_MS;
     transport->easy = curl_easy_init();
     transport->url = strdup(url);
-    transport->host_header = options->host != NULL ? make_host_header(options->host) : NULL;
+    transport->host_header = options->host != NULL ? make_header("Host: ", options->host) : NULL;
+    transport->token_header = options->token != NULL ? make_header("Authorization: Bearer ", options->token) : NULL;
     if (transport->easy == NULL || transport->url == NULL ||
-        (options->host != NULL && transport->host_header == NULL)) {
+        (options->host != NULL && transport->host_header == NULL) ||
+        (options->token != NULL && transport->token_header == NULL)) {
         transport_free(&transport->base);
         return TROUPE_E_NO_MEMORY;
     }
@@ -251,6 +263,10 @@ int troupe_client_new(const troupe_client_options *options, troupe_client **ret_
     }
     if (options->host != NULL && (options->host[0] == '\0' || !troupe__text_is_clean_utf8(options->host))) {
         return troupe__problem_make(problem, TROUPE_E_INVALID, "host", "a Host header is one line of text");
+    }
+    if (options->token != NULL && !troupe_client_token_is_valid(options->token)) {
+        return troupe__problem_make(problem, TROUPE_E_INVALID, "token", "a token is 1 to %d visible ASCII characters",
+                                    TROUPE_CLIENT_TOKEN_BYTES_MAX);
     }
     rc = transport_new(options, url, &transport);
     if (rc != 0) {

@@ -9,6 +9,7 @@
 #include "src/problem.h"
 #include "src/text.h"
 #include "src/transport.h"
+#include "src/url.h"
 
 struct troupe_client {
     struct transport *transport; /* owned */
@@ -39,6 +40,10 @@ void troupe_client_free(troupe_client *client)
 
 const char *troupe_client_url(const troupe_client *client) { return client->base; }
 
+bool troupe_client_is_local(const troupe_client *client) { return troupe__url_is_loopback(client->base); }
+
+struct transport *troupe__client_transport(troupe_client *client) { return client->transport; }
+
 void troupe_client_reply_fini(troupe_client_reply *reply)
 {
     free(reply->content_type);
@@ -65,8 +70,7 @@ static int ask(troupe_client *client, struct http_request *request, troupe_clien
     return 0;
 }
 
-/* The answer was a success, but not in the words of this API. */
-static int odd_answer(int http_status, const char *what, troupe_client_problem *problem)
+int troupe__client_odd_answer(int http_status, const char *what, troupe_client_problem *problem)
 {
     int rc = troupe__problem_make(problem, TROUPE_E_MALFORMED, NULL, "%s: is this a Troupe node?", what);
     if (problem != NULL) {
@@ -91,14 +95,14 @@ static int ask_document(troupe_client *client, struct http_request *request, con
     json_t *document = is_json ? json_loadb(reply.body, reply.body_len, 0, NULL) : NULL;
     troupe_client_reply_fini(&reply);
     if (!is_json) {
-        return odd_answer(status, "the answer is not JSON", problem);
+        return troupe__client_odd_answer(status, "the answer is not JSON", problem);
     }
     if (document == NULL) {
-        return odd_answer(status, "the answer is damaged JSON", problem);
+        return troupe__client_odd_answer(status, "the answer is damaged JSON", problem);
     }
     if (!json_is_object(document) || (member != NULL && json_object_get(document, member) == NULL)) {
         json_decref(document);
-        return odd_answer(status, "the answer is not the document that was asked for", problem);
+        return troupe__client_odd_answer(status, "the answer is not the document that was asked for", problem);
     }
     *ret_document = document;
     if (ret_status != NULL) {
@@ -135,7 +139,7 @@ int troupe_client_cast(troupe_client *client, const troupe_client_message *messa
     int rc = troupe__request_send("cast", message, &request, problem);
     rc = rc != 0 ? rc : ask(client, &request, &reply, problem);
     if (rc == 0 && reply.http_status != 202) {
-        rc = odd_answer(reply.http_status, "a cast is answered 202", problem);
+        rc = troupe__client_odd_answer(reply.http_status, "a cast is answered 202", problem);
     }
     troupe_client_reply_fini(&reply);
     return rc;
@@ -163,7 +167,7 @@ static int ask_page(troupe_client *client, const char *path, const troupe_client
         json_is_array(json_object_get(page, "items")) && (next == NULL || json_is_null(next) || json_is_string(next));
     if (!is_page) {
         json_decref(page);
-        return odd_answer(200, "the answer is not a page of a list", problem);
+        return troupe__client_odd_answer(200, "the answer is not a page of a list", problem);
     }
     *ret_page = page;
     return 0;
@@ -182,6 +186,38 @@ int troupe_client_names(troupe_client *client, const troupe_client_filter *filte
     return ask_page(client, "/v1/names", &page_only, ret_page, problem);
 }
 
+int troupe_client_nodes(troupe_client *client, const troupe_client_filter *filter, json_t **ret_page,
+                        troupe_client_problem *problem)
+{
+    troupe_client_filter cursor_only = {.cursor = filter->cursor}; /* the route takes no limit: nodes are few */
+    return ask_page(client, "/v1/nodes", &cursor_only, ret_page, problem);
+}
+
+int troupe_client_node(troupe_client *client, const char *node, json_t **ret_node, troupe_client_problem *problem)
+{
+    struct http_request request;
+    int rc = troupe__request_node("GET", node, "", &request, problem);
+    return rc != 0 ? rc : ask_document(client, &request, "node", NULL, ret_node, problem);
+}
+
+int troupe_client_node_drain(troupe_client *client, const char *node, troupe_client_problem *problem)
+{
+    struct http_request request;
+    troupe_client_reply reply = {0};
+    int rc = troupe__request_node("POST", node, "/drain", &request, problem);
+    rc = rc != 0 ? rc : ask(client, &request, &reply, problem);
+    troupe_client_reply_fini(&reply);
+    return rc;
+}
+
+int troupe_client_ticket(troupe_client *client, const char *const *grants, size_t count, json_t **ret_ticket,
+                         troupe_client_problem *problem)
+{
+    struct http_request request;
+    int rc = troupe__request_ticket(grants, count, &request, problem);
+    return rc != 0 ? rc : ask_document(client, &request, "ticket", NULL, ret_ticket, problem);
+}
+
 int troupe_client_stop(troupe_client *client, const char *ref, const char *mode, const char *reason,
                        uint32_t timeout_ms, bool *ret_ended, troupe_client_problem *problem)
 {
@@ -190,7 +226,7 @@ int troupe_client_stop(troupe_client *client, const char *ref, const char *mode,
     int rc = troupe__request_stop(ref, mode, reason, timeout_ms, &request, problem);
     rc = rc != 0 ? rc : ask(client, &request, &reply, problem);
     if (rc == 0 && reply.http_status != 204 && reply.http_status != 202) {
-        rc = odd_answer(reply.http_status, "a stop is answered 204 or 202", problem);
+        rc = troupe__client_odd_answer(reply.http_status, "a stop is answered 204 or 202", problem);
     } else if (rc == 0) {
         *ret_ended = reply.http_status == 204;
     }

@@ -120,6 +120,15 @@ static int finish(const char *method, struct text *target, struct http_request *
     return 0;
 }
 
+/* Give a request a JSON body; takes it. */
+static void set_body(struct http_request *request, char *body)
+{
+    request->content_type = "application/json";
+    request->owned_body = body;
+    request->body = body;
+    request->body_len = strlen(body);
+}
+
 /* The wait for an answer: what the node was told, and a little more to hear it. */
 static uint32_t with_grace(uint32_t timeout_ms)
 {
@@ -194,10 +203,7 @@ int troupe__request_spawn(const troupe_client_spawn_spec *spec, struct http_requ
         free(body);
         return rc;
     }
-    ret_request->content_type = "application/json";
-    ret_request->owned_body = body;
-    ret_request->body = body;
-    ret_request->body_len = strlen(body);
+    set_body(ret_request, body);
     return 0;
 }
 
@@ -295,6 +301,70 @@ int troupe__request_name(const char *name, struct http_request *ret_request, tro
     troupe__text_add(&target, "/v1/names/");
     troupe__text_add_escaped(&target, name);
     return finish("GET", &target, ret_request, problem);
+}
+
+/* Ids of nodes are opaque here, but no path of their own. */
+int troupe__request_node(const char *method, const char *node, const char *rest, struct http_request *ret_request,
+                         troupe_client_problem *problem)
+{
+    if (strcmp(node, "self") != 0 && (strncmp(node, "n.", 2) != 0 || !is_id(node))) {
+        return troupe__problem_make(problem, TROUPE_E_INVALID, "node",
+                                    "'%s' is not the id of a node, such as n.4tq8v1m02x7kc", node);
+    }
+    struct text target = {.max = TARGET_BYTES_MAX};
+    troupe__text_add(&target, "/v1/nodes/");
+    troupe__text_add_escaped(&target, node);
+    troupe__text_add(&target, rest);
+    return finish(method, &target, ret_request, problem);
+}
+
+int troupe__request_ticket(const char *const *grants, size_t count, struct http_request *ret_request,
+                           troupe_client_problem *problem)
+{
+    struct text target = {.max = TARGET_BYTES_MAX};
+    json_t *list = json_array();
+    bool is_good = list != NULL;
+    for (size_t i = 0; is_good && i < count; i++) {
+        is_good = json_array_append_new(list, json_string(grants[i])) == 0;
+    }
+    json_t *document = is_good ? json_pack("{s:O}", "grants", list) : NULL;
+    char *body = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
+    json_decref(document);
+    json_decref(list);
+    if (body == NULL) {
+        return troupe__problem_make(problem, TROUPE_E_INVALID, "grants", "the request cannot be written as JSON");
+    }
+    troupe__text_add(&target, "/v1/tickets");
+    int rc = finish("POST", &target, ret_request, problem);
+    if (rc != 0 || count == 0) {
+        free(body);
+        return rc;
+    }
+    set_body(ret_request, body);
+    return 0;
+}
+
+int troupe__request_stream(const troupe_client_stream_options *options, struct http_request *ret_request,
+                           troupe_client_problem *problem)
+{
+    struct text target = {.max = TARGET_BYTES_MAX};
+    int rc = options->ref != NULL ? check_ref(options->ref, problem) : 0;
+    if (rc != 0) {
+        return rc;
+    }
+    if (options->ref != NULL) {
+        add_ref(&target, options->ref);
+        troupe__text_add(&target, "/events");
+    } else {
+        troupe__text_add(&target, "/v1/events");
+    }
+    add_query(&target, "from", options->from);
+    add_query(&target, "after", options->after);
+    rc = finish("GET", &target, ret_request, problem);
+    if (rc == 0) {
+        ret_request->accept = "text/event-stream";
+    }
+    return rc;
 }
 
 int troupe__request_get(const char *path, struct http_request *ret_request, troupe_client_problem *problem)

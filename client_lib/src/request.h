@@ -16,7 +16,9 @@ struct http_request {
     const void *body;         /* borrowed, or owned_body */
     size_t body_len;
     char *owned_body;    /* owned; NULL when the body is the caller's */
-    uint32_t timeout_ms; /* for the whole exchange; 0: the client's */
+    uint32_t timeout_ms; /* for the whole exchange, of a stream until its head; 0: the client's */
+    const char *accept;  /* borrowed; NULL: JSON, then anything */
+    const char *last_event_id; /* borrowed; NULL: none */
 };
 
 /* Each makes *ret_request, which is owned (troupe__request_fini), or fails with TROUPE_E_INVALID,
@@ -33,6 +35,12 @@ TROUPE_MUST_USE int troupe__request_stop(const char *ref, const char *mode, cons
                                          struct http_request *ret_request, troupe_client_problem *problem);
 TROUPE_MUST_USE int troupe__request_name(const char *name, struct http_request *ret_request,
                                          troupe_client_problem *problem);
+TROUPE_MUST_USE int troupe__request_node(const char *method, const char *node, const char *rest,
+                                         struct http_request *ret_request, troupe_client_problem *problem);
+TROUPE_MUST_USE int troupe__request_ticket(const char *const *grants, size_t count, struct http_request *ret_request,
+                                           troupe_client_problem *problem);
+TROUPE_MUST_USE int troupe__request_stream(const troupe_client_stream_options *options,
+                                           struct http_request *ret_request, troupe_client_problem *problem);
 TROUPE_MUST_USE int troupe__request_get(const char *path, struct http_request *ret_request,
                                         troupe_client_problem *problem);
 

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 
-const char *actor_doc_policy(enum troupe_mailbox_policy policy)
+static const char *policy_word(enum troupe_mailbox_policy policy)
 {
     switch (policy) {
     case TROUPE_DROP_OLDEST: return "drop_oldest";
@@ -12,66 +12,92 @@ const char *actor_doc_policy(enum troupe_mailbox_policy policy)
     }
 }
 
-json_t *actor_doc_ref(troupe_ref ref)
+/* ---- members: `key` comes with all that stands before the value, so that it is one literal ---- */
+
+static inline void add_count(struct text *text, const char *key, uint64_t value)
 {
-    char text[TROUPE_REF_TEXT_MAX];
-    if (!troupe_ref_is_actor(ref))
-        return json_null();
-    troupe_ref_format(ref, text);
-    return json_string(text);
+    text_add_str(text, key);
+    text_add_u64(text, value);
 }
 
-json_t *actor_doc_short(const struct api_env *env, const troupe_peek *peek, uint64_t now_ms)
+static inline void add_string(struct text *text, const char *key, const char *value)
+{
+    text_add_str(text, key);
+    text_add_json(text, troupe_view_of(value));
+}
+
+static inline void add_ref(struct text *text, const char *key, troupe_ref ref)
+{
+    text_add_str(text, key);
+    actor_doc_ref(text, ref);
+}
+
+static void add_refs(struct text *text, const char *key, const troupe_ref *refs, uint32_t count)
+{
+    text_add_str(text, key);
+    for (uint32_t i = 0; i < count && i < TROUPE_INFO_REFS_MAX; i++)
+        add_ref(text, i == 0 ? "" : ",", refs[i]);
+    text_add_str(text, "]");
+}
+
+/* ---- documents ---- */
+
+void actor_doc_ref(struct text *text, troupe_ref ref)
+{
+    char id[TROUPE_REF_TEXT_MAX];
+    if (!troupe_ref_is_actor(ref)) {
+        text_add_str(text, "null");
+        return;
+    }
+    size_t len = troupe_ref_format(ref, id);
+    text_add_str(text, "\"");
+    text_add(text, id, len);
+    text_add_str(text, "\"");
+}
+
+static void add_short(struct text *text, const struct api_env *env, const troupe_peek *peek, uint64_t now_ms)
 {
     char started_at[CLOCK_TEXT_BYTES];
-    uint64_t since_start = peek->started_ms - env->started_mono_ms;
-    uint64_t uptime_ms = now_ms > peek->started_ms ? now_ms - peek->started_ms : 0;
-    clock_format(env->started_wall_ms + since_start, started_at);
-    json_t *mailbox = json_pack("{s:I, s:I, s:I, s:I, s:s}",
-                                "depth", (json_int_t)peek->mailbox_depth, "bytes", (json_int_t)peek->mailbox_bytes,
-                                "messages_max", (json_int_t)peek->mailbox_messages_max,
-                                "bytes_max", (json_int_t)peek->mailbox_bytes_max,
-                                "policy", actor_doc_policy(peek->mailbox_policy));
-    json_t *doc = json_pack("{s:o, s:s?, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:s}",
-                            "ref", actor_doc_ref(peek->ref), "name", peek->name[0] != '\0' ? peek->name : NULL,
-                            "behavior", peek->behavior->name, "version", peek->behavior->version,
-                            "host", "native", "node", env->node, "state", troupe_actor_state_word(peek->state),
-                            "mailbox", mailbox, "processed", (json_int_t)peek->processed,
-                            "uptime_ms", (json_int_t)uptime_ms, "started_at", started_at);
-    return doc;
+    clock_format(env->started_wall_ms + (peek->started_ms - env->started_mono_ms), started_at);
+    add_ref(text, "{\"ref\":", peek->ref);
+    if (peek->name[0] != '\0')
+        add_string(text, ",\"name\":", peek->name);
+    else
+        text_add_str(text, ",\"name\":null");
+    add_string(text, ",\"behavior\":", peek->behavior->name);
+    add_string(text, ",\"version\":", peek->behavior->version);
+    add_string(text, ",\"host\":\"native\",\"node\":", env->node);
+    add_string(text, ",\"state\":", troupe_actor_state_word(peek->state));
+    add_count(text, ",\"mailbox\":{\"depth\":", peek->mailbox_depth);
+    add_count(text, ",\"bytes\":", peek->mailbox_bytes);
+    add_count(text, ",\"messages_max\":", peek->mailbox_messages_max);
+    add_count(text, ",\"bytes_max\":", peek->mailbox_bytes_max);
+    add_string(text, ",\"policy\":", policy_word(peek->mailbox_policy));
+    add_count(text, "},\"processed\":", peek->processed);
+    add_count(text, ",\"uptime_ms\":", now_ms > peek->started_ms ? now_ms - peek->started_ms : 0);
+    add_string(text, ",\"started_at\":", started_at);
 }
 
-static json_t *refs_doc(const troupe_ref *refs, uint32_t count)
+void actor_doc_short(struct text *text, const struct api_env *env, const troupe_peek *peek, uint64_t now_ms)
 {
-    json_t *list = json_array();
-    for (uint32_t i = 0; list != NULL && i < count && i < TROUPE_INFO_REFS_MAX; i++) {
-        if (json_array_append_new(list, actor_doc_ref(refs[i])) != 0) {
-            json_decref(list);
-            return NULL;
-        }
-    }
-    return list;
+    add_short(text, env, peek, now_ms);
+    text_add_str(text, "}");
 }
 
-json_t *actor_doc_full(const struct api_env *env, const troupe_info *info, uint64_t now_ms)
+void actor_doc_full(struct text *text, const struct api_env *env, const troupe_info *info, uint64_t now_ms)
 {
-    json_t *doc = actor_doc_short(env, &info->peek, now_ms);
-    json_t *more = json_pack("{s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-                             "parent", actor_doc_ref(info->parent),
-                             "links", refs_doc(info->links, info->links_count),
-                             "links_count", (json_int_t)info->links_count,
-                             "children", refs_doc(info->children, info->children_count),
-                             "children_count", (json_int_t)info->children_count,
-                             "monitors", (json_int_t)info->monitors_count,
-                             "monitored_by", (json_int_t)info->monitored_by_count,
-                             "timers", (json_int_t)info->timers_count, "open_calls", (json_int_t)info->calls_count,
-                             "kept_calls", (json_int_t)info->kept_count, "restarts", (json_int_t)info->restarts,
-                             "memory_bytes", (json_int_t)info->memory_bytes);
-    int failed = doc == NULL || more == NULL || json_object_update(doc, more) != 0;
-    json_decref(more);
-    if (failed) {
-        json_decref(doc);
-        return NULL;
-    }
-    return doc;
+    add_short(text, env, &info->peek, now_ms);
+    add_ref(text, ",\"parent\":", info->parent);
+    add_refs(text, ",\"links\":[", info->links, info->links_count);
+    add_count(text, ",\"links_count\":", info->links_count);
+    add_refs(text, ",\"children\":[", info->children, info->children_count);
+    add_count(text, ",\"children_count\":", info->children_count);
+    add_count(text, ",\"monitors\":", info->monitors_count);
+    add_count(text, ",\"monitored_by\":", info->monitored_by_count);
+    add_count(text, ",\"timers\":", info->timers_count);
+    add_count(text, ",\"open_calls\":", info->calls_count);
+    add_count(text, ",\"kept_calls\":", info->kept_count);
+    add_count(text, ",\"restarts\":", info->restarts);
+    add_count(text, ",\"memory_bytes\":", info->memory_bytes);
+    text_add_str(text, "}");
 }

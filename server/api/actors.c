@@ -6,6 +6,7 @@
 #include "api/actor_doc.h"
 #include "api/audit.h"
 #include "api/handlers.h"
+#include "api/page.h"
 #include "api/reply.h"
 #include "api/resolve.h"
 #include "api/router.h"
@@ -16,11 +17,9 @@ enum { INFO_TIMEOUT_MS = 1000 };
 
 struct list {
     struct api_request *req;
-    json_t *items;
-    uint32_t limit;
+    struct page page;
     const troupe_view *behavior, *name;
     unsigned state;              /* 0: any */
-    bool failed;
 };
 
 static bool is_wanted(const struct list *list, const troupe_peek *peek)
@@ -35,14 +34,13 @@ static bool is_wanted(const struct list *list, const troupe_peek *peek)
 static bool add_actor(void *user, const troupe_peek *peek)
 {
     struct list *list = user;
-    if (!is_wanted(list, peek))
+    const struct access_target target = {
+        .behavior = troupe_view_of(peek->behavior->name), .name = troupe_view_of(peek->name),
+    };
+    if (!is_wanted(list, peek) || !access_allows(list->req->token, ACCESS_READ, &target))
         return true;
-    json_t *item = actor_doc_short(list->req->env, peek, list->req->now_ms);
-    if (item == NULL || json_array_append_new(list->items, item) != 0) {
-        list->failed = true;
-        return false;
-    }
-    return json_array_size(list->items) < list->limit;
+    actor_doc_short(page_add(&list->page), list->req->env, peek, list->req->now_ms);
+    return page_is_open(&list->page);
 }
 
 static bool parse_state(struct list *list)
@@ -72,25 +70,12 @@ static bool is_elsewhere(const struct api_request *req)
 
 void actors_list(struct api_request *req)
 {
-    uint64_t cursor;
     struct list list = {.req = req, .behavior = api_query(req, "behavior"), .name = api_query(req, "name")};
-    if (!api_query_page(req, 'a', &list.limit, &cursor) || !parse_state(&list))
+    if (!parse_state(&list) || !page_begin(&list.page, req, 'a'))
         return;
-    list.items = json_array();
-    bool more = list.items != NULL && !is_elsewhere(req) &&
-                troupe_system_scan(req->env->system, &cursor, API_SCAN_SLOTS_MAX, add_actor, &list);
-    char next[API_CURSOR_BYTES];
-    char link[2048];
-    struct api_header headers[1] = {{"Link", link}};
-    api_cursor_format('a', cursor, next);
-    bool has_link = more && api_link_next(req, "/v1/actors", next, link, sizeof link);
-    if (list.failed) {
-        json_decref(list.items);
-        list.items = NULL;
-    }
-    api_reply_json(req, 200, list.items == NULL ? NULL : json_pack("{s:o, s:s?}", "items", list.items,
-                                                                   "next", more ? next : NULL),
-                   headers, has_link ? 1 : 0);
+    bool more = !is_elsewhere(req) && troupe_system_scan(req->env->system, &list.page.cursor, PAGE_SLOTS_MAX, add_actor,
+                                                         &list);
+    page_reply(&list.page, "/v1/actors", more);
 }
 
 /* ---- one actor ---- */
@@ -105,18 +90,23 @@ static void reply_peek(struct api_request *req, troupe_ref ref)
         api_reply_answer(req, &answer, ref);
         return;
     }
-    api_reply_json(req, 200, actor_doc_short(req->env, &peek, req->now_ms), NULL, 0);
+    struct text document = {0};
+    actor_doc_short(&document, req->env, &peek, req->now_ms);
+    api_reply_text(req, 200, &document, NULL, 0);
 }
 
 static void info_done(troupe_request *core, const troupe_answer *answer)
 {
     struct api_request *req = core->user;
-    if (answer->error == 0)
-        api_reply_json(req, 200, actor_doc_full(req->env, answer->info, req->now_ms), NULL, 0);
-    else if (answer->error == TROUPE_E_TIMEOUT)
+    struct text document = {0};
+    if (answer->error == 0) {
+        actor_doc_full(&document, req->env, answer->info, req->now_ms);
+        api_reply_text(req, 200, &document, NULL, 0);
+    } else if (answer->error == TROUPE_E_TIMEOUT) {
         reply_peek(req, req->actor);
-    else
+    } else {
         api_reply_answer(req, answer, (troupe_ref){0});
+    }
 }
 
 void actors_get(struct api_request *req)

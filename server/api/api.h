@@ -5,7 +5,8 @@
  * The life of a request: the transport fills a struct api_request, api_begin() checks Host, Origin, route, method and
  * content type when the head is there, and api_run() calls the handler when the body is there. A handler answers with
  * api_reply() or one of its kin, exactly once: at once, or later from the `done` of req->core. Until it did, the
- * transport keeps the request; when the client goes away first, the transport cancels req->core.
+ * transport keeps the request; when the client goes away first, the transport cancels req->core and tells
+ * req->cancelled.
  *
  * Thread: a request belongs to the worker whose thread owns its connection. */
 #ifndef TROUPE_SERVER_API_H
@@ -18,6 +19,7 @@
 
 #include <troupe/system.h>
 
+#include "api/identify.h"
 #include "api/origin.h"
 #include "base/text.h"
 
@@ -47,18 +49,26 @@ struct api_traffic {
     uint64_t connections_opened;
     uint64_t connections, waiting; /* now: open connections; requests whose answer is not there yet */
     uint64_t heads_refused[16];  /* by enum head_reason */
+    uint64_t sessions, frames_in, frames_out; /* WebSocket; sessions are those of now */
+    uint64_t streams, events_out, events_lagged; /* event streams; streams are those of now */
     uint64_t heads_timed_out, heads_waiting, connections_refused, connections_swept;
 };
 
-/* What all requests share; set once before threads are made. */
+struct access;
+struct access_token;
+struct place;
+struct cluster;
+struct ports;
+struct registry_service;
+
+/* What all requests share; set once, before a worker gets its first connection. */
 struct api_env {
     troupe_system *system;
     const char *version;
     char node[TROUPE_HOME_TEXT_MAX];
     char cluster[TROUPE_HOME_TEXT_MAX];
-    const char *url;             /* "http://127.0.0.1:41873" */
-    const char *host;            /* of the API port as bound, and ... */
-    unsigned port;
+    const char *url;             /* "http://127.0.0.1:41873", as it was at the start */
+    struct ports *ports;         /* where the node listens */
     uint64_t started_mono_ms, started_wall_ms;
     size_t body_max;
     uint64_t memory_max;
@@ -69,6 +79,13 @@ struct api_env {
     void *traffic_user;
     char *openapi;               /* the document, made at start */
     size_t openapi_len;
+    char *asyncapi;              /* the same of the sessions */
+    size_t asyncapi_len;
+    struct access *access;
+    struct registry_service *registry; /* control thread only */
+    struct place *place;
+    struct cluster *members;     /* the node's view of its cluster; `cluster` is its id */
+    troupe_topic *events;        /* of the cluster: what GET /v1/events shows */
 };
 
 struct api_header {
@@ -92,10 +109,29 @@ struct api_response {
     bool close;                  /* say Connection: close */
 };
 
-/* What carries requests. Both run on the request's thread. */
+/* What becomes of a connection that is not HTTP's any more. */
+enum api_takeover_kind { API_TO_WEBSOCKET = 1, API_TO_EVENTS = 2 };
+struct api_takeover {
+    enum api_takeover_kind kind;
+    struct access_token *token;  /* held for the taker; NULL: none */
+    /* WebSocket */
+    troupe_view key;             /* Sec-WebSocket-Key */
+    const char *protocol;        /* the subprotocol to answer, or NULL */
+    /* events */
+    bool is_cluster;             /* the cluster's events, not those of an actor */
+    troupe_ref ref;
+    enum troupe_from from;
+    troupe_event_id after;
+};
+
+/* What carries requests. All run on the request's thread. */
 struct api_transport {
     void (*send)(struct api_request *req, const struct api_response *response);
     void (*peer)(struct api_request *req, char *text, size_t cap); /* "127.0.0.1:5123", for audit lines */
+    /* Take the connection out of HTTP: it is the answer to the request. All views are copied. 0, or TROUPE_E_... and
+     * then the request is still to be answered. Only inside the handler (a suspended connection cannot go). */
+    int (*take_over)(struct api_request *req, const struct api_takeover *to);
+    int (*fd)(struct api_request *req);
 };
 
 struct api_query_item {
@@ -116,8 +152,17 @@ struct api_request {
     troupe_view host, origin;    /* origin.ptr NULL: none */
     const char *content_type;    /* NULL: none given */
     troupe_view if_none_match;
+    troupe_view authorization;   /* "Bearer ...", ptr NULL: none */
+    troupe_view last_event_id;
+    struct {
+        bool is_upgrade;         /* Connection: upgrade and Upgrade: websocket came */
+        troupe_view version, key; /* ptr NULL: none, or several of them */
+        troupe_view protocols;   /* the list of subprotocols, ptr NULL: none */
+        unsigned protocol_lines; /* fields that gave such a list */
+    } websocket;
     bool accepts_gzip;
     bool is_preflight;           /* Access-Control-Request-Method came */
+    struct identify_memory *identity; /* of the connection; NULL: it remembers nothing */
     bool host_is_trusted;        /* this Host was allowed before on this connection; set by api_begin too */
     const char *body;            /* with api_run */
     size_t body_len;
@@ -128,10 +173,13 @@ struct api_request {
     unsigned query_count;
     struct api_query_item query[API_QUERY_MAX];
     bool allow_origin;           /* Origin came and is allowed: CORS headers are due */
+    struct access_token *token;  /* who asks; NULL: there are no tokens. Held until the request is over */
     /* the handler's own while it waits */
     troupe_request core;
     troupe_request more;         /* a second question that follows from the answer to core */
     bool has_more;
+    void (*cancelled)(struct api_request *req); /* not NULL: is told once when the client goes before the answer */
+    void *waiting;               /* with that */
     troupe_ref actor;
     uint32_t flags;
     bool is_answered;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The first look at a request: Host, Origin, route, method, query, content type. Every refusal is decided here, before
- * a byte of the body is of interest. */
+ * The first look at a request: Host, Origin, rate, route, method, query, token and its grants, content type. Every
+ * refusal that needs no body is decided here, before a byte of the body is of interest. */
 #include <string.h>
 #include <strings.h>
 
 #include "api/api.h"
 #include "api/assets.h"
+#include "api/authorize.h"
 #include "api/path.h"
 #include "api/reply.h"
 #include "api/resolve.h"
@@ -136,7 +137,7 @@ static void answer_options(struct api_request *req, const char *allow)
     if (req->allow_origin && req->is_preflight) {
         headers[count++] = (struct api_header){"Access-Control-Allow-Methods", allow};
         headers[count++] = (struct api_header){"Access-Control-Allow-Headers",
-                                               "Content-Type, Accept, Authorization, If-None-Match"};
+                                               "Content-Type, Accept, Authorization, If-None-Match, Last-Event-ID"};
         headers[count++] = (struct api_header){"Access-Control-Max-Age", "600"};
     }
     api_reply_empty(req, 204, headers, count);
@@ -186,9 +187,27 @@ static bool find_route(struct api_request *req, size_t path_len)
     return true;
 }
 
+/* The registry is left out: a lease must not be lost because many nodes share an address. It has its secret. */
+static bool check_address_rate(struct api_request *req)
+{
+    static const char registry[] = "/v1/registry";
+    if (req->env->access == NULL || (req->target_len >= sizeof registry - 1 &&
+                                     memcmp(req->target, registry, sizeof registry - 1) == 0))
+        return true;
+    struct api_problem problem = {
+        .error = TROUPE_E_RATE,
+        .retry_after_ms = access_address_take_rate(req->env->access, req->transport->fd(req), req->now_ms),
+        .detail = troupe_view_of("your address sends more than --address-rate lets it; wait, or send less often"),
+    };
+    if (problem.retry_after_ms == 0)
+        return true;
+    api_reply_problem(req, &problem);
+    return false;
+}
+
 bool api_begin(struct api_request *req)
 {
-    if (!check_origin(req))
+    if (!check_origin(req) || !check_address_rate(req))
         return false;
     if (req->target_len == 1 && req->target[0] == '*') {
         answer_options(req, "GET, HEAD, POST, DELETE, OPTIONS");
@@ -204,7 +223,7 @@ bool api_begin(struct api_request *req)
         return false;
     if (query != NULL && !parse_query(req, query + 1, req->target_len - path_len - 1))
         return false;
-    return check_content_type(req);
+    return identify_request(req) && authorize_begin(req) && check_content_type(req);
 }
 
 void api_run(struct api_request *req)

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "access/access.h"
 #include "api/handlers.h"
 #include "api/reply.h"
 
@@ -43,7 +44,9 @@ void behaviors_list(struct api_request *req)
     const troupe_behavior *behavior;
     json_t *items = json_array();
     for (uint32_t i = 0; items != NULL && (behavior = troupe_system_behavior_at(req->env->system, i)) != NULL; i++) {
-        if (json_array_append_new(items, behavior_doc(behavior)) != 0) {
+        const struct access_target target = {.behavior = troupe_view_of(behavior->name)};
+        if (access_allows(req->token, ACCESS_READ, &target) &&
+            json_array_append_new(items, behavior_doc(behavior)) != 0) {
             json_decref(items);
             items = NULL;
         }

@@ -75,7 +75,7 @@ static void call(struct api_request *req)
         return;
     req->core = (troupe_request){.user = req};
     troupe_request_call(req->worker, &req->core, call_done, req->actor, req->params[1],
-                        troupe_body_bytes(req->body, req->body_len, req->content_type), (troupe_view){"", 0},
+                        troupe_body_bytes(req->body, req->body_len, req->content_type), access_subject(req->token),
                         timeout_ms);
 }
 
@@ -138,7 +138,7 @@ static void reply_accepted(struct api_request *req, uint64_t count)
 static int cast_one(struct api_request *req, const char *body, size_t len, const char *content_type)
 {
     return troupe_worker_cast(req->worker, req->actor, req->params[1], troupe_body_bytes(body, len, content_type),
-                              (troupe_view){"", 0});
+                              access_subject(req->token));
 }
 
 /* The next line of a batch that is not empty, without its end. */

@@ -8,6 +8,7 @@
 #include <troupe/json.h>
 
 #include "base/text.h"
+#include "base/utf8_text.h"
 
 enum { FIELDS_MAX = 32 };
 
@@ -177,4 +178,12 @@ int check_object(const char *body, size_t len, const struct check_field *fields,
     if (error != 0)
         return error;
     return troupe_json_read_end(&check.reader) != 0 ? fail_json(&check) : 0;
+}
+
+const char check_name_rule[] = "a name has no control characters and is not . or ..";
+
+bool check_is_name(troupe_view name)
+{
+    return !troupe_view_equal(name, troupe_view_of(".")) && !troupe_view_equal(name, troupe_view_of("..")) &&
+           utf8_is_clean(name.ptr, name.len);
 }

@@ -47,4 +47,8 @@ struct check_fault {
 TROUPE_MUST_USE int check_object(const char *body, size_t len, const struct check_field *fields, void *dst,
                                  struct check_fault *ret_fault);
 
+/* May an actor have this name? check_name_rule says in words what one is. */
+bool check_is_name(troupe_view name);
+extern const char check_name_rule[];
+
 #endif

@@ -48,6 +48,40 @@ static bool accepts_gzip(troupe_view value)
     return false;
 }
 
+/* A word in a list of tokens, whatever its case: "keep-alive, Upgrade". */
+static bool has_token(troupe_view list, const char *word)
+{
+    size_t len = strlen(word);
+    for (size_t at = 0; at < list.len;) {
+        const char *comma = memchr(list.ptr + at, ',', list.len - at);
+        size_t end = comma != NULL ? (size_t)(comma - list.ptr) : list.len;
+        size_t from = at, to = end;
+        while (from < to && (list.ptr[from] == ' ' || list.ptr[from] == '\t'))
+            from++;
+        while (to > from && (list.ptr[to - 1] == ' ' || list.ptr[to - 1] == '\t'))
+            to--;
+        if (to - from == len && strncasecmp(list.ptr + from, word, len) == 0)
+            return true;
+        at = end + 1;
+    }
+    return false;
+}
+
+/* The fields of RFC 6455, part 4.1. */
+static void take_websocket(struct guard *guard, troupe_view name, troupe_view value)
+{
+    if (is(name, "Sec-WebSocket-Key", 17)) {
+        guard->key = value;
+        guard->keys++;
+    } else if (is(name, "Sec-WebSocket-Version", 21)) {
+        guard->version = value;
+        guard->versions++;
+    } else if (is(name, "Sec-WebSocket-Protocol", 22)) {
+        guard->protocols = value;
+        guard->protocol_lines++;
+    }
+}
+
 static enum head_reason take(struct guard *guard, troupe_view name, troupe_view value)
 {
     switch (name.len) {
@@ -68,13 +102,28 @@ static enum head_reason take(struct guard *guard, troupe_view name, troupe_view 
             guard->expects_continue = true;
         }
         break;
+    case 7:
+        if (is(name, "Upgrade", 7))
+            guard->wants_websocket = guard->wants_websocket || has_token(value, "websocket");
+        break;
+    case 10:
+        if (is(name, "Connection", 10))
+            guard->wants_upgrade = guard->wants_upgrade || has_token(value, "upgrade");
+        break;
     case 12:
         if (is(name, "Content-Type", 12))
             guard->content_type = value.ptr;
         break;
     case 13:
-        if (is(name, "If-None-Match", 13))
+        if (is(name, "If-None-Match", 13)) {
             guard->if_none_match = value;
+        } else if (is(name, "Authorization", 13)) {
+            if (guard->authorization.ptr != NULL)
+                return HEAD_FIELD_NAME; /* two that may differ */
+            guard->authorization = value;
+        } else if (is(name, "Last-Event-ID", 13)) {
+            guard->last_event_id = value;
+        }
         break;
     case 14:
         return is(name, "Content-Length", 14) ? take_length(guard, value) : HEAD_FINE;
@@ -83,7 +132,14 @@ static enum head_reason take(struct guard *guard, troupe_view name, troupe_view 
             guard->accepts_gzip = accepts_gzip(value);
         break;
     case 17:
-        return is(name, "Transfer-Encoding", 17) ? take_coding(guard, value) : HEAD_FINE;
+        if (is(name, "Transfer-Encoding", 17))
+            return take_coding(guard, value);
+        take_websocket(guard, name, value);
+        break;
+    case 21:
+    case 22:
+        take_websocket(guard, name, value);
+        break;
     case 29:
         if (is(name, "Access-Control-Request-Method", 29))
             guard->is_preflight = true;
@@ -112,6 +168,7 @@ void guard_field(struct guard *guard, troupe_view name, troupe_view value)
 {
     if (guard->reason != HEAD_FINE)
         return;
+    guard->end = value.ptr + value.len;
     guard->bytes += name.len + value.len + 4; /* colon, blank, CR, LF */
     if (++guard->fields > HEAD_FIELDS_MAX || guard->bytes > HEAD_BYTES_MAX) {
         guard->reason = HEAD_TOO_LARGE;

@@ -23,8 +23,13 @@ struct guard {
     size_t bytes;                /* of the head so far */
     uint64_t length;             /* of Content-Length */
     bool has_length, has_coding, has_origin, expects_continue, accepts_gzip, is_preflight;
-    troupe_view host, origin, if_none_match;
+    bool wants_upgrade;          /* the list of Connection has upgrade */
+    bool wants_websocket;        /* the list of Upgrade has websocket */
+    unsigned versions, keys, protocol_lines; /* how many such fields there were */
+    troupe_view host, origin, if_none_match, authorization, last_event_id;
+    troupe_view version, key, protocols; /* Sec-WebSocket-...: the last of each */
     const char *content_type;    /* NULL: none */
+    const char *end;             /* of the last field */
 };
 
 /* Look at one field. The name ends with a NUL, the value too. */

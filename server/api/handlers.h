@@ -25,13 +25,37 @@ void behaviors_get(struct api_request *req);
 
 void node_get(struct api_request *req);
 void node_version(struct api_request *req);
+void node_relisten(struct api_request *req);
+
+void nodes_list(struct api_request *req);
+void nodes_get(struct api_request *req);
+void nodes_drain(struct api_request *req);
 
 void health_live(struct api_request *req);
 void health_ready(struct api_request *req);
 void health_report(struct api_request *req);
 
 void metrics_get(struct api_request *req);
+
+void registry_info(struct api_request *req);
+void registry_identity(struct api_request *req);
+void registry_put_node(struct api_request *req);
+void registry_renew_node(struct api_request *req);
+void registry_delete_node(struct api_request *req);
+void registry_drain_node(struct api_request *req);
+void registry_nodes(struct api_request *req);
+void registry_watch(struct api_request *req);
+void registry_put_name(struct api_request *req);
+void registry_get_name(struct api_request *req);
+void registry_delete_name(struct api_request *req);
+
+void tickets_create(struct api_request *req);
+
 void openapi_get(struct api_request *req);
-void ws_upgrade(struct api_request *req);
+void asyncapi_get(struct api_request *req);
+
+void ws_open(struct api_request *req);
+void events_cluster(struct api_request *req);
+void events_actor(struct api_request *req);
 
 #endif

@@ -2,6 +2,7 @@
 #include "api/health.h"
 
 #include "api/handlers.h"
+#include "cluster.h"
 
 const char health_live_body[] = "{\"status\":\"ok\"}";
 
@@ -9,6 +10,11 @@ const char *health_phase_word(const struct api_env *env)
 {
     static const char *const words[] = {"starting", "up", "draining", "stopping"};
     return words[atomic_load_explicit(&env->health->phase, memory_order_relaxed)];
+}
+
+bool health_is_starting(const struct api_env *env)
+{
+    return atomic_load_explicit(&env->health->phase, memory_order_relaxed) == API_STARTING;
 }
 
 bool health_judge(const struct api_env *env, struct api_problem *ret_problem)
@@ -47,11 +53,13 @@ void health_report(struct api_request *req)
 {
     struct api_problem problem;
     troupe_stats stats;
+    char trouble[256];
     bool ready = health_judge(req->env, &problem);
     troupe_system_stats(req->env->system, &stats);
     api_reply_json(req, ready ? 200 : 503,
-                   json_pack("{s:s, s:s, s:i, s:b, s:I, s:I, s:I, s:I}", "status", ready ? "ok" : "not_ready",
-                             "phase", health_phase_word(req->env),
+                   json_pack("{s:s, s:s, s:s?, s:i, s:b, s:I, s:I, s:I, s:I}", "status",
+                             ready ? "ok" : "not_ready", "phase", health_phase_word(req->env),
+                             "trouble", cluster_trouble(req->env->members, trouble, sizeof trouble),
                              "stuck_workers", (int)atomic_load_explicit(&req->env->health->stuck, memory_order_relaxed),
                              "overloaded", troupe_system_is_overloaded(req->env->system),
                              "memory_bytes", (json_int_t)stats.memory_bytes,

@@ -13,6 +13,9 @@ extern const char health_live_body[];
 
 const char *health_phase_word(const struct api_env *env);
 
+/* Has the node not joined its cluster yet? */
+bool health_is_starting(const struct api_env *env);
+
 /* True when the node takes work; else *ret_problem says why not. */
 bool health_judge(const struct api_env *env, struct api_problem *ret_problem);
 

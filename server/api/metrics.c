@@ -5,10 +5,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "access/access.h"
 #include "api/handlers.h"
 #include "api/head_check.h"
 #include "api/health.h"
 #include "api/reply.h"
+#include "base/clock.h"
+#include "cluster.h"
 
 enum kind { GAUGE, COUNTER };
 
@@ -55,6 +58,12 @@ static const struct metric traffic_metrics[] = {
      TRAFFIC(connections_swept)},
     {"troupe_http_heads_timed_out_total", COUNTER, "First heads that were not whole in time.",
      TRAFFIC(heads_timed_out)},
+    {"troupe_ws_sessions", GAUGE, "WebSocket sessions that are open.", TRAFFIC(sessions)},
+    {"troupe_ws_frames_received_total", COUNTER, "Messages that sessions sent.", TRAFFIC(frames_in)},
+    {"troupe_ws_frames_sent_total", COUNTER, "Messages that were sent to sessions.", TRAFFIC(frames_out)},
+    {"troupe_streams", GAUGE, "Event streams that are open.", TRAFFIC(streams)},
+    {"troupe_stream_events_total", COUNTER, "Events that were written to streams.", TRAFFIC(events_out)},
+    {"troupe_stream_events_missed_total", COUNTER, "Events that slow streams missed.", TRAFFIC(events_lagged)},
 };
 
 static void add_head(struct text *text, const char *name, enum kind kind, const char *help)
@@ -100,6 +109,29 @@ static void add_process(struct text *text)
     text_printf(text, "troupe_process_cpu_seconds_total %.6f\n", seconds);
 }
 
+/* A node that keeps the registry itself has no lease: its age is 0. */
+static void add_cluster(struct text *text, struct cluster *cluster)
+{
+    struct cluster_figures figures;
+    cluster_figures(cluster, &figures);
+    uint64_t age_ms = figures.renewed_at_ms != 0 ? clock_boot_ms() - figures.renewed_at_ms : 0;
+    add_value(text, "troupe_cluster_nodes", GAUGE, "Nodes of the cluster that are up.", figures.members);
+    add_value(text, "troupe_cluster_registry_lost", GAUGE, "1 when the registry is away.", figures.is_registry_lost);
+    add_value(text, "troupe_cluster_lease_renewals_total", COUNTER, "Renewals of the node's lease.", figures.renewals);
+    add_head(text, "troupe_cluster_lease_age_seconds", GAUGE, "Time since the node's lease was renewed.");
+    text_printf(text, "troupe_cluster_lease_age_seconds %.3f\n", (double)age_ms / 1e3);
+}
+
+static void add_refusals(struct text *text, const struct access *access)
+{
+    static const int errors[] = {TROUPE_E_UNAUTHORIZED, TROUPE_E_FORBIDDEN, TROUPE_E_RATE};
+    add_head(text, "troupe_access_refused_total", COUNTER,
+             "Requests and frames without the right token or over a rate, by the code of the refusal.");
+    for (unsigned i = 0; i < sizeof errors / sizeof errors[0]; i++)
+        text_printf(text, "troupe_access_refused_total{code=\"%s\"} %llu\n", troupe_error_lookup(errors[i])->code,
+                    (unsigned long long)access_refusals(access, errors[i]));
+}
+
 static void add_labelled(struct text *text, const struct api_traffic *traffic)
 {
     add_head(text, "troupe_http_requests_total", COUNTER, "Requests that were answered, by class of status.");
@@ -129,10 +161,12 @@ void metrics_get(struct api_request *req)
     add_value(&text, "troupe_workers", GAUGE, "Workers.", troupe_system_workers(env->system));
     add_value(&text, "troupe_workers_stuck", GAUGE, "Workers in a turn that lasts over 10 seconds.",
               atomic_load_explicit(&env->health->stuck, memory_order_relaxed));
+    add_cluster(&text, env->members);
     add_value(&text, "troupe_memory_max_bytes", GAUGE, "The budget of troupe_memory_bytes.", env->memory_max);
     add_table(&text, core_metrics, sizeof core_metrics / sizeof core_metrics[0], &stats);
     add_table(&text, traffic_metrics, sizeof traffic_metrics / sizeof traffic_metrics[0], &traffic);
     add_labelled(&text, &traffic);
+    add_refusals(&text, env->access);
     add_process(&text);
     size_t len;
     char *body = text_take(&text, &len);

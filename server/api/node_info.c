@@ -7,6 +7,7 @@
 #include "api/health.h"
 #include "api/reply.h"
 #include "base/clock.h"
+#include "cluster.h"
 
 static json_t *stats_doc(const struct api_env *env)
 {
@@ -35,23 +36,29 @@ static json_t *behaviors_doc(const struct api_env *env)
     return list;
 }
 
+static json_t *limits_doc(const struct api_env *env)
+{
+    return json_pack("{s:I, s:I, s:I, s:I}", "body_bytes_max", (json_int_t)env->body_max,
+                     "connections_max", (json_int_t)env->connections_max,
+                     "memory_bytes_max", (json_int_t)env->memory_max,
+                     "call_timeout_ms_max", (json_int_t)TROUPE_CALL_TIMEOUT_MS_MAX);
+}
+
 void node_get(struct api_request *req)
 {
     const struct api_env *env = req->env;
-    char started_at[CLOCK_TEXT_BYTES];
+    char started_at[CLOCK_TEXT_BYTES], trouble[256];
+    struct cluster_own own;
     clock_format(env->started_wall_ms, started_at);
-    json_t *endpoint = json_pack("{s:s, s:s, s:s, s:i}", "purpose", "api", "scheme", "http", "host", env->host,
-                                 "port", (int)env->port);
-    json_t *limits = json_pack("{s:I, s:I, s:I, s:I}", "body_bytes_max", (json_int_t)env->body_max,
-                               "connections_max", (json_int_t)env->connections_max,
-                               "memory_bytes_max", (json_int_t)env->memory_max,
-                               "call_timeout_ms_max", (json_int_t)TROUPE_CALL_TIMEOUT_MS_MAX);
-    json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:i, s:s, s:I, s:[o], s:o, s:o, s:o}",
-                            "node", env->node, "cluster", env->cluster, "version", env->version, "api", env->url,
-                            "pid", (int)getpid(), "state", health_phase_word(env),
+    cluster_own(env->members, &own);
+    json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s?, s:i, s:s, s:I, s:o, s:o, s:o, s:o, s:o}",
+                            "node", env->node, "cluster", env->cluster, "version", env->version, "api", own.api_url,
+                            "peer", own.peer, "pid", (int)getpid(), "state", health_phase_word(env),
+                            "trouble", cluster_trouble(env->members, trouble, sizeof trouble),
                             "workers", (int)troupe_system_workers(env->system), "started_at", started_at,
-                            "uptime_ms", (json_int_t)(req->now_ms - env->started_mono_ms), "endpoints", endpoint,
-                            "behaviors", behaviors_doc(env), "limits", limits, "stats", stats_doc(env));
+                            "uptime_ms", (json_int_t)(req->now_ms - env->started_mono_ms), "endpoints", own.endpoints,
+                            "labels", own.labels, "behaviors", behaviors_doc(env), "limits", limits_doc(env),
+                            "stats", stats_doc(env));
     api_reply_json(req, 200, doc, NULL, 0);
 }
 
@@ -59,9 +66,4 @@ void node_version(struct api_request *req)
 {
     api_reply_json(req, 200, json_pack("{s:s, s:s, s:s}", "name", "trouped", "version", req->env->version,
                                        "api", "v1"), NULL, 0);
-}
-
-void ws_upgrade(struct api_request *req)
-{
-    api_refuse(req, TROUPE_E_UPGRADE, NULL, "WebSocket sessions are not served by this version; use the REST routes");
 }

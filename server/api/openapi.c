@@ -8,8 +8,17 @@
 #include "api/reply.h"
 #include "api/router.h"
 
-/* Every route may be refused with these: bad path, query or head; Origin; Host. */
-static const unsigned short common_problems[] = {400, 403, 421, 0};
+/* Every route may be refused with these: bad path, query or head; Origin; Host; the address' rate. */
+static const unsigned short common_problems[] = {400, 403, 421, 429, 0};
+
+/* And those that want a token: none or a wrong one. (403 and 429 are there already.) */
+static const unsigned short token_problems[] = {401, 0};
+
+static const char *const target_words[] = {
+    [API_TARGET_NODE] = "node", [API_TARGET_ACTOR] = "actor", [API_TARGET_NAME] = "name",
+    [API_TARGET_BEHAVIOR] = "behavior", [API_TARGET_SPAWN] = "spawn", [API_TARGET_LIST] = "list",
+    [API_TARGET_SECRET] = "secret",
+};
 
 static const struct {
     const char *name;
@@ -18,8 +27,11 @@ static const struct {
     {"Actors", "Start, list, look at and end actors."},
     {"Messages", "Send to actors, with or without awaiting a reply."},
     {"Names", "Who has which name."},
+    {"Events", "Follow actors and the cluster, as server-sent events."},
     {"Behaviors", "What actors can be, and the message types they take."},
     {"Node", "This node."},
+    {"Access", "Who may do what."},
+    {"Registry", "What nodes ask each other; all but two routes take the cluster's secret. docs/registry.md tells more."},
     {"Health", "For probes and monitoring."},
 };
 
@@ -75,6 +87,43 @@ static int add_problems(json_t *responses, const unsigned short *statuses)
     return 0;
 }
 
+static bool wants_token(const struct api_route *route)
+{
+    return route->scope != ACCESS_PUBLIC && route->target != API_TARGET_SECRET;
+}
+
+static bool takes_ticket(const struct api_route *route)
+{
+    const struct api_param *param = route->query;
+    while (param != NULL && param->name != NULL && strcmp(param->name, "ticket") != 0)
+        param++;
+    return param != NULL && param->name != NULL;
+}
+
+/* {} stands for a node without tokens, which lets everybody in. */
+static json_t *security_doc(const struct api_route *route)
+{
+    if (route->target == API_TARGET_SECRET)
+        return json_pack("[{s:[]}]", "secret");
+    if (route->scope == ACCESS_PUBLIC)
+        return json_array();
+    if (takes_ticket(route))
+        return json_pack("[{s:[]}, {s:[]}, {}]", "token", "ticket");
+    return json_pack("[{s:[]}, {}]", "token");
+}
+
+/* What a grant must cover; see docs/security.md. */
+static int add_access(json_t *doc, const struct api_route *route)
+{
+    bool is_secret = route->target == API_TARGET_SECRET;
+    int failed = json_object_set_new(doc, "security", security_doc(route)) |
+                 json_object_set_new(doc, "x-troupe-scope",
+                                     json_string(is_secret ? "secret" : access_scope_word(route->scope)));
+    if (wants_token(route))
+        failed |= json_object_set_new(doc, "x-troupe-target", json_string(target_words[route->target]));
+    return failed;
+}
+
 static json_t *responses_doc(const struct api_route *route)
 {
     char key[8];
@@ -90,7 +139,8 @@ static json_t *responses_doc(const struct api_route *route)
         snprintf(key, sizeof key, "%u", result->status);
         failed |= json_object_set_new(responses, key, doc) != 0;
     }
-    if (failed || add_problems(responses, common_problems) != 0 || add_problems(responses, route->problems) != 0) {
+    if (failed || add_problems(responses, common_problems) != 0 || add_problems(responses, route->problems) != 0 ||
+        (wants_token(route) && add_problems(responses, token_problems) != 0)) {
         json_decref(responses);
         return NULL;
     }
@@ -101,7 +151,7 @@ static json_t *operation_doc(const struct api_route *route)
 {
     json_t *doc = json_pack("{s:s, s:s, s:[s], s:o, s:o}", "operationId", route->operation, "summary", route->summary,
                             "tags", route->tag, "parameters", params_doc(route), "responses", responses_doc(route));
-    int failed = doc == NULL;
+    int failed = doc == NULL || add_access(doc, route) != 0;
     if (route->body == API_BODY_DOCUMENT)
         failed |= json_object_set_new(doc, "requestBody", json_pack("{s:b, s:o}", "required", true, "content",
                                       content_doc("application/json", route->body_schema))) != 0;
@@ -139,6 +189,17 @@ static json_t *paths_doc(void)
     return paths;
 }
 
+static json_t *schemes_doc(void)
+{
+    return json_pack("{s:{s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s}}",
+                     "token", "type", "http", "scheme", "bearer", "description",
+                     "A token of the node's file. Its grants must cover x-troupe-scope and x-troupe-target.",
+                     "ticket", "type", "apiKey", "in", "query", "name", "ticket", "description",
+                     "A ticket of POST /v1/tickets, good once, for clients that cannot send the header.",
+                     "secret", "type", "apiKey", "in", "header", "name", "Authorization", "description",
+                     "Troupe-HMAC: the cluster's secret, for nodes.");
+}
+
 static json_t *components_doc(void)
 {
     json_t *schemas = json_loads(openapi_schemas, JSON_REJECT_DUPLICATES, NULL);
@@ -147,7 +208,8 @@ static json_t *components_doc(void)
     json_t *problem = json_pack("{s:s, s:o, s:o}", "description",
                                 "A problem (RFC 9457). code says what it is; detail says what to do.",
                                 "headers", header, "content", content_doc("application/problem+json", "Problem"));
-    return json_pack("{s:o, s:{s:o}}", "schemas", schemas, "responses", "Problem", problem);
+    return json_pack("{s:o, s:{s:o}, s:o}", "schemas", schemas, "responses", "Problem", problem, "securitySchemes",
+                     schemes_doc());
 }
 
 static json_t *tags_doc(void)
@@ -165,11 +227,11 @@ static json_t *tags_doc(void)
 
 int openapi_write(const char *version, const char *url, char **ret_text, size_t *ret_len)
 {
-    json_t *doc = json_pack("{s:s, s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:[{s:s, s:s}], s:[], s:o, s:o, s:o}",
+    json_t *doc = json_pack("{s:s, s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:[{s:s, s:s}], s:o, s:o, s:o}",
                             "openapi", "3.1.0", "info", "title", "Troupe", "version", version, "description",
                             "Actors by HTTP: start them, call them, watch them. Any node answers.",
                             "license", "name", "Apache-2.0", "identifier", "Apache-2.0",
-                            "servers", "url", url, "description", "This node", "security", "tags", tags_doc(),
+                            "servers", "url", url, "description", "This node", "tags", tags_doc(),
                             "paths", paths_doc(), "components", components_doc());
     if (doc == NULL)
         return TROUPE_E_INTERNAL;

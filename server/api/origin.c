@@ -112,5 +112,7 @@ bool origin_is_allowed(const struct origin_rules *rules, troupe_view origin, tro
             return true;
     }
     troupe_view own = after_scheme(origin);
-    return own.len > 0 && own.len == host_port.len && strncasecmp(own.ptr, host_port.ptr, own.len) == 0;
+    if (own.len > 0 && own.len == host_port.len && strncasecmp(own.ptr, host_port.ptr, own.len) == 0)
+        return true;
+    return rules->is_member != NULL && origin_is_valid(origin) && rules->is_member(rules->user, origin);
 }

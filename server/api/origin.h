@@ -4,7 +4,8 @@
  * browser (DNS rebinding, cross-site requests). Compared by equality, never by prefix.
  *
  *   Host    an IP literal, localhost, the advertised name, or one of --allow-host; any port
- *   Origin  absent, http://Host or https://Host itself, or one of --allow-origin; "null" is refused
+ *   Origin  absent, http://Host or https://Host itself, one of --allow-origin, or the API of a node of the same cluster
+ *           (its pages use all nodes); "null" is refused
  *
  * Thread: any; the rules are set before threads are made. */
 #ifndef TROUPE_SERVER_ORIGIN_H
@@ -19,6 +20,9 @@ struct origin_rules {
     const char *const *hosts;    /* --allow-host, without port */
     const char *const *origins;  /* --allow-origin: scheme://host[:port] */
     const char *advertised;      /* a name without port, or NULL */
+    /* Is it the API's origin of a member of the cluster? NULL: there are no others. Thread: any. */
+    bool (*is_member)(void *user, troupe_view origin);
+    void *user;
 };
 
 /* Split "host[:port]" or "[v6][:port]"; false when it is neither. */

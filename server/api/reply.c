@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/router.h"
+
 enum { PROBLEM_BYTES = 6144, RETRY_AFTER_MS = 1000 };
 
 static const char problem_type[] = "application/problem+json";
@@ -27,16 +29,30 @@ void api_reply_empty(struct api_request *req, unsigned status, const struct api_
     api_reply(req, status, NULL, "", 0, API_STATIC, headers, headers_count);
 }
 
+/* Answer with bytes from malloc; NULL is no_memory. */
+static void reply_document(struct api_request *req, unsigned status, char *bytes, size_t len,
+                           const struct api_header *headers, unsigned headers_count)
+{
+    if (bytes != NULL)
+        api_reply(req, status, "application/json", bytes, len, API_MALLOCED, headers, headers_count);
+    else
+        api_refuse(req, TROUPE_E_NO_MEMORY, NULL, "there was no memory for the answer; try again later");
+}
+
 void api_reply_json(struct api_request *req, unsigned status, json_t *document, const struct api_header *headers,
                     unsigned headers_count)
 {
-    char *text = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
+    char *bytes = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
     json_decref(document);
-    if (text == NULL) {
-        api_refuse(req, TROUPE_E_NO_MEMORY, NULL, "there was no memory for the answer; try again later");
-        return;
-    }
-    api_reply(req, status, "application/json", text, strlen(text), API_MALLOCED, headers, headers_count);
+    reply_document(req, status, bytes, bytes != NULL ? strlen(bytes) : 0, headers, headers_count);
+}
+
+void api_reply_text(struct api_request *req, unsigned status, struct text *document, const struct api_header *headers,
+                    unsigned headers_count)
+{
+    size_t len = 0;
+    char *bytes = text_take(document, &len);
+    reply_document(req, status, bytes, len, headers, headers_count);
 }
 
 unsigned api_retry_after(int error)
@@ -52,7 +68,17 @@ static void add_member(struct text *document, const char *key, troupe_view value
     text_add_json(document, value);
 }
 
-unsigned api_problem_write(const struct api_problem *problem, struct text *document)
+/* The code: of the table, and behind it that of the behavior. */
+static void add_code(struct text *document, const struct api_problem *problem)
+{
+    text_add_str(document, troupe_error_lookup(problem->error)->code);
+    if (problem->error == TROUPE_E_APP) {
+        text_add_str(document, ".");
+        text_add_view(document, problem->app_code);
+    }
+}
+
+unsigned api_problem_write_members(const struct api_problem *problem, struct text *document)
 {
     const troupe_error_info *info = troupe_error_lookup(problem->error);
     bool is_app = problem->error == TROUPE_E_APP;
@@ -61,21 +87,15 @@ unsigned api_problem_write(const struct api_problem *problem, struct text *docum
     bool is_partial = problem->is_batch && problem->accepted > 0;
     enum troupe_outcome outcome = is_partial ? TROUPE_OUTCOME_UNKNOWN : info->outcome;
     enum troupe_retry retry = is_partial && info->retry == TROUPE_RETRY_YES ? TROUPE_RETRY_IF_IDEMPOTENT : info->retry;
-    char code_text[128];
-    struct text code;
-    text_init_fixed(&code, code_text, sizeof code_text);
-    text_add_str(&code, info->code);
-    if (is_app) {
-        text_add_str(&code, ".");
-        text_add_view(&code, problem->app_code);
-    }
-    text_printf(document, "{\"type\":\"urn:troupe:error:%s\",\"title\":\"%s\",\"status\":%u", code_text, info->text,
-                status);
+    text_printf(document, "\"title\":\"%s\",\"status\":%u", info->text, status);
     add_member(document, "detail", problem->detail.len > 0 ? problem->detail : troupe_view_of(info->text));
-    text_printf(document, ",\"code\":\"%s\",\"retry\":\"%s\",\"outcome\":\"%s\"", code_text,
-                troupe_retry_word(retry), troupe_outcome_word(outcome));
+    text_add_str(document, ",\"code\":\"");
+    add_code(document, problem);
+    text_printf(document, "\",\"retry\":\"%s\",\"outcome\":\"%s\"", troupe_retry_word(retry),
+                troupe_outcome_word(outcome));
     if (api_retry_after(problem->error) > 0)
-        text_printf(document, ",\"retry_after_ms\":%u", (unsigned)RETRY_AFTER_MS);
+        text_printf(document, ",\"retry_after_ms\":%u",
+                    problem->retry_after_ms > 0 ? problem->retry_after_ms : (unsigned)RETRY_AFTER_MS);
     if (problem->field != NULL)
         add_member(document, "field", troupe_view_of(problem->field));
     if (troupe_ref_is_actor(problem->actor)) {
@@ -85,8 +105,24 @@ unsigned api_problem_write(const struct api_problem *problem, struct text *docum
     }
     if (problem->is_batch)
         text_printf(document, ",\"accepted\":%lld", (long long)problem->accepted);
+    return status;
+}
+
+unsigned api_problem_write(const struct api_problem *problem, struct text *document)
+{
+    text_add_str(document, "{\"type\":\"urn:troupe:error:");
+    add_code(document, problem);
+    text_add_str(document, "\",");
+    unsigned status = api_problem_write_members(problem, document);
     text_add_str(document, "}");
     return status;
+}
+
+/* What a 401 asks for: the registry's routes take the cluster's secret, all others a token. */
+static const char *challenge(const struct api_request *req)
+{
+    bool wants_secret = req->route != NULL && req->route->target == API_TARGET_SECRET;
+    return wants_secret ? "Troupe-HMAC" : "Bearer realm=\"troupe\"";
 }
 
 void api_reply_problem(struct api_request *req, const struct api_problem *problem)
@@ -95,6 +131,7 @@ void api_reply_problem(struct api_request *req, const struct api_problem *proble
     struct text document;
     text_init_fixed(&document, buf, sizeof buf);
     unsigned status = api_problem_write(problem, &document);
+    access_note_refusal(req->env->access, problem->error);
     if (document.failed) {
         struct api_problem short_problem = *problem;
         short_problem.detail = (troupe_view){0};
@@ -102,13 +139,20 @@ void api_reply_problem(struct api_request *req, const struct api_problem *proble
         text_init_fixed(&document, buf, sizeof buf);
         status = api_problem_write(&short_problem, &document);
     }
-    struct api_header headers[2];
+    struct api_header headers[6];
     unsigned count = 0;
     char seconds[16];
+    if (problem->error == TROUPE_E_UPGRADE) {
+        headers[count++] = (struct api_header){"Upgrade", "websocket"};
+        headers[count++] = (struct api_header){"Sec-WebSocket-Version", "13"};
+    }
     if (problem->allow != NULL)
         headers[count++] = (struct api_header){"Allow", problem->allow};
+    if (status == 401)
+        headers[count++] = (struct api_header){"WWW-Authenticate", challenge(req)};
     if (api_retry_after(problem->error) > 0) {
-        snprintf(seconds, sizeof seconds, "%u", api_retry_after(problem->error));
+        unsigned wanted = (problem->retry_after_ms + 999) / 1000;
+        snprintf(seconds, sizeof seconds, "%u", wanted > 0 ? wanted : api_retry_after(problem->error));
         headers[count++] = (struct api_header){"Retry-After", seconds};
     }
     struct api_response response = {
@@ -185,14 +229,14 @@ static const char *field_at_fault(int error)
     }
 }
 
-static bool is_draining(const struct api_request *req)
+bool api_is_draining(const struct api_env *env)
 {
-    return atomic_load_explicit(&req->env->health->phase, memory_order_relaxed) >= API_DRAINING;
+    return atomic_load_explicit(&env->health->phase, memory_order_relaxed) >= API_DRAINING;
 }
 
-struct api_problem api_problem_of(const struct api_request *req, int error)
+struct api_problem api_problem_from(const struct api_env *env, int error)
 {
-    if ((error == TROUPE_E_NOT_FOUND || error == TROUPE_E_GONE) && is_draining(req))
+    if ((error == TROUPE_E_NOT_FOUND || error == TROUPE_E_GONE) && api_is_draining(env))
         return (struct api_problem){
             .error = TROUPE_E_DRAINING,
             .detail = troupe_view_of("this actor is not here, and the node is ending its actors; use another node"),
@@ -200,6 +244,11 @@ struct api_problem api_problem_of(const struct api_request *req, int error)
     return (struct api_problem){
         .error = error, .field = field_at_fault(error), .detail = troupe_view_of(remedy(error)),
     };
+}
+
+struct api_problem api_problem_of(const struct api_request *req, int error)
+{
+    return api_problem_from(req->env, error);
 }
 
 void api_reply_answer(struct api_request *req, const troupe_answer *answer, troupe_ref actor)
@@ -213,9 +262,28 @@ void api_reply_answer(struct api_request *req, const troupe_answer *answer, trou
     api_reply_problem(req, &problem);
 }
 
+void api_hand_over(struct api_request *req, const struct api_takeover *to)
+{
+    access_token_hold(req->token);
+    int error = req->transport->take_over(req, to);
+    if (error == 0) {
+        req->is_answered = true;
+        return;
+    }
+    access_token_drop(req->token);
+    struct api_problem problem = api_problem_of(req, error);
+    problem.actor = to->ref;
+    problem.close = error == TROUPE_E_INVALID;
+    if (error == TROUPE_E_INVALID)
+        problem.detail = troupe_view_of("send nothing behind an upgrade before it is answered");
+    if (error == TROUPE_E_LIMIT)
+        problem.detail = troupe_view_of("the token has as many sessions and streams as it may; close one");
+    api_reply_problem(req, &problem);
+}
+
 void api_refuse_name(struct api_request *req, const char *field, troupe_view name)
 {
-    if (is_draining(req)) {
+    if (api_is_draining(req->env)) {
         struct api_problem problem = api_problem_of(req, TROUPE_E_NOT_FOUND);
         api_reply_problem(req, &problem);
         return;

@@ -22,6 +22,10 @@ void api_reply_empty(struct api_request *req, unsigned status, const struct api_
 void api_reply_json(struct api_request *req, unsigned status, json_t *document, const struct api_header *headers,
                     unsigned headers_count);
 
+/* The same with a document that is written already, on the heap. A text that failed is no_memory. */
+void api_reply_text(struct api_request *req, unsigned status, struct text *document, const struct api_header *headers,
+                    unsigned headers_count);
+
 /* What a problem says beside the row of the table. Zero is a good start. */
 struct api_problem {
     int error;                   /* TROUPE_E_... */
@@ -33,6 +37,7 @@ struct api_problem {
     const char *allow;           /* with TROUPE_E_BAD_METHOD */
     int64_t accepted;            /* of a batch: how many were taken; -1 with is_batch false */
     bool is_batch;
+    uint32_t retry_after_ms;     /* 0: as ever, for the errors that have one */
     bool close;
 };
 
@@ -45,6 +50,8 @@ void api_refuse(struct api_request *req, int error, const char *field, const cha
 /* A problem from an error of the core: the field at fault and what to do. A node that drains says of actors that are
  * not there, or not any more, that it drains: another node may have them. */
 struct api_problem api_problem_of(const struct api_request *req, int error);
+struct api_problem api_problem_from(const struct api_env *env, int error);
+bool api_is_draining(const struct api_env *env);
 
 /* Answer with the error of the core. */
 void api_reply_answer(struct api_request *req, const troupe_answer *answer, troupe_ref actor);
@@ -52,8 +59,14 @@ void api_reply_answer(struct api_request *req, const troupe_answer *answer, trou
 /* The status of a problem and its document: for the head stage too, which has no request. Returns the status. */
 unsigned api_problem_write(const struct api_problem *problem, struct text *ret_document);
 
+/* The same without braces and type: for error frames too, which have these members. */
+unsigned api_problem_write_members(const struct api_problem *problem, struct text *ret_document);
+
 /* Seconds for Retry-After of an error, 0 for none. */
 unsigned api_retry_after(int error);
+
+/* Answer by giving the connection away, or by the problem for which that failed. */
+void api_hand_over(struct api_request *req, const struct api_takeover *to);
 
 /* Answer that no actor has this name. */
 void api_refuse_name(struct api_request *req, const char *field, troupe_view name);

@@ -6,6 +6,7 @@
 #ifndef TROUPE_SERVER_ROUTER_H
 #define TROUPE_SERVER_ROUTER_H
 
+#include "access/access.h"
 #include "api/api.h"
 
 /* What a route does with the body of a request. */
@@ -28,6 +29,17 @@ struct api_result {
     const char *schema;          /* name of a component, or NULL: any */
 };
 
+/* What a grant must cover for a route; it is also what the authorization matrix is made from. */
+enum api_target {
+    API_TARGET_NODE = 0,         /* the node as a whole: a grant for everything */
+    API_TARGET_ACTOR,            /* {ref}: checked when it is resolved, by api_resolve */
+    API_TARGET_NAME,             /* {name}: checked by the handler, with its holder */
+    API_TARGET_BEHAVIOR,         /* {behavior} */
+    API_TARGET_SPAWN,            /* behavior and name in the body */
+    API_TARGET_LIST,             /* a grant for some; items are filtered */
+    API_TARGET_SECRET            /* no token: the cluster's secret (the registry) */
+};
+
 struct api_route {
     enum api_method method;      /* HEAD is answered by GET rows */
     const char *path;            /* "/v1/actors/{ref}" */
@@ -40,6 +52,9 @@ struct api_route {
     const struct api_param *query; /* ends with a NULL name; NULL: none */
     const struct api_result *results; /* ends with status 0 */
     const unsigned short *problems; /* statuses of problems beside those of every route; ends with 0; NULL: none */
+    enum access_scope scope;     /* ACCESS_PUBLIC: anybody */
+    enum api_target target;
+    bool on_control;             /* served by the control thread's HTTP object, and only there */
 };
 
 /* Row i, or NULL past the end. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The rows of the route table. To add a route, add a row and its handler; /openapi.json has it then too. */
+ * The rows of the route table. To add a route, add a row and its handler; /openapi.json has it then too. A row ends
+ * with who may use it: PUBLIC or NEEDS(scope, target). */
 #include "api/assets.h"
 #include "api/handlers.h"
 #include "api/router.h"
@@ -8,6 +9,12 @@
 #define PARAMS static const struct api_param
 #define RESULTS static const struct api_result
 #define PROBLEMS static const unsigned short
+
+/* What a request must be granted; see docs/security.md, which has the same as a table. */
+#define NEEDS(SCOPE, TARGET) .scope = ACCESS_##SCOPE, .target = API_TARGET_##TARGET
+#define PUBLIC .scope = ACCESS_PUBLIC
+/* No token, but the cluster's secret; served by the control thread. */
+#define SECRET .scope = ACCESS_PUBLIC, .target = API_TARGET_SECRET, .on_control = true
 
 #define DURATION "{\"type\":\"string\",\"pattern\":\"^[0-9]+(ms|s|m|h)$\",\"examples\":[\"500ms\",\"5s\",\"2m\"]}"
 #define STRING "{\"type\":\"string\"}"
@@ -21,6 +28,7 @@ PARAMS path_params[] = {
      "The message type: what the actor shall do."},
     {"name", "{\"type\":\"string\",\"maxLength\":255}", "The name, percent-encoded."},
     {"behavior", "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_.:-]{1,64}$\"}", "The name of the behavior."},
+    {"node", "{\"type\":\"string\",\"examples\":[\"n.4tq8v1m02x7kc\"]}", "The id of a node."},
     {NULL, NULL, NULL},
 };
 
@@ -55,6 +63,33 @@ PARAMS call_params[] = {
     {NULL, NULL, NULL},
 };
 
+PARAMS stream_params[] = {
+    {"from", "{\"type\":\"string\",\"enum\":[\"now\",\"oldest\"],\"default\":\"now\"}",
+     "Where to begin: with what comes, or with the oldest event that is kept."},
+    {"after", "{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{16}\\\\.[0-9]+$\"}",
+     "Begin behind this event; the header Last-Event-ID does the same and wins."},
+    {"ticket", STRING, "A ticket of POST /v1/tickets, for clients that cannot send Authorization."},
+    {NULL, NULL, NULL},
+};
+
+PARAMS identity_params[] = {
+    {"nonce", "{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{32}$\"}", "Bytes of the asker, which the proof covers."},
+    {NULL, NULL, NULL},
+};
+
+PARAMS watch_params[] = {
+    {"revision", "{\"type\":\"integer\",\"minimum\":0,\"default\":0}", "Events after this one."},
+    {"wait", DURATION, "How long to wait when there are none yet; at once unless told, at most 30s."},
+    {NULL, NULL, NULL},
+};
+
+PARAMS release_params[] = {
+    {"ref", STRING, "The actor that has the name; without it a reservation is given back."},
+    {"seq", "{\"type\":\"integer\",\"minimum\":0}", "The number of this call; a node counts its name calls up."},
+    {"floor", "{\"type\":\"integer\",\"minimum\":0}", "The lowest number that the node still waits for."},
+    {NULL, NULL, NULL},
+};
+
 RESULTS spawned[] = {
     {200, "The name was taken and if_exists is return: its holder.", json, "Actor"},
     {201, "The actor, which has started.", json, "Actor"},
@@ -78,6 +113,7 @@ RESULTS one_name[] = {{200, "The name and its holder.", json, "Name"}, {0, NULL,
 RESULTS behavior_page[] = {{200, "All behaviors.", json, "BehaviorPage"}, {0, NULL, NULL, NULL}};
 RESULTS one_behavior[] = {{200, "The behavior.", json, "Behavior"}, {0, NULL, NULL, NULL}};
 RESULTS node[] = {{200, "The node.", json, "Node"}, {0, NULL, NULL, NULL}};
+RESULTS ticket[] = {{201, "The ticket.", json, "Ticket"}, {0, NULL, NULL, NULL}};
 RESULTS version[] = {{200, "The version.", json, "Version"}, {0, NULL, NULL, NULL}};
 RESULTS live[] = {{200, "Yes.", json, "Status"}, {0, NULL, NULL, NULL}};
 RESULTS report[] = {
@@ -87,12 +123,29 @@ RESULTS report[] = {
 };
 RESULTS metrics[] = {{200, "All metrics.", "text/plain", NULL}, {0, NULL, NULL, NULL}};
 RESULTS openapi[] = {{200, "The document.", json, NULL}, {0, NULL, NULL, NULL}};
+RESULTS streamed[] = {{200, "Events, until one side closes.", "text/event-stream", NULL}, {0, NULL, NULL, NULL}};
+RESULTS registry_told[] = {{200, "The registry.", json, "Registry"}, {0, NULL, NULL, NULL}};
+RESULTS identity_told[] = {{200, "Who is here, proven by Troupe-Proof.", json, "Identity"}, {0, NULL, NULL, NULL}};
+RESULTS renewed[] = {{200, "The lease was renewed.", json, "Renewal"}, {0, NULL, NULL, NULL}};
+RESULTS done[] = {{204, "It is done.", NULL, NULL}, {0, NULL, NULL, NULL}};
+RESULTS members[] = {{200, "The members.", json, "MemberList"}, {0, NULL, NULL, NULL}};
+RESULTS member_events[] = {{200, "What happened since, perhaps nothing.", json, "MemberEvents"}, {0, NULL, NULL, NULL}};
+RESULTS claimed[] = {{200, "The name is the actor's, or reserved.", json, "ClusterName"}, {0, NULL, NULL, NULL}};
 RESULTS page[] = {
     {200, "The page.", "text/html", NULL},
     {304, "The page has the tag that If-None-Match named.", NULL, NULL},
     {0, NULL, NULL, NULL},
 };
 
+RESULTS node_page[] = {{200, "All nodes.", json, "NodePage"}, {0, NULL, NULL, NULL}};
+RESULTS one_member[] = {{200, "The node, as the registry knows it.", json, "ClusterNode"}, {0, NULL, NULL, NULL}};
+RESULTS draining[] = {{202, "It will be told.", json, "Draining"}, {0, NULL, NULL, NULL}};
+RESULTS relistened[] = {
+    {202, "The port is bound, and is used in a moment.", json, "Relistened"}, {0, NULL, NULL, NULL},
+};
+
+PROBLEMS relisten_problems[] = {413, 415, 422, 503, 0};
+PROBLEMS member_problems[] = {404, 410, 503, 0};
 PROBLEMS spawn_problems[] = {409, 413, 415, 422, 429, 500, 503, 504, 0};
 PROBLEMS actor_problems[] = {404, 410, 503, 0};
 PROBLEMS stop_problems[] = {404, 410, 500, 503, 0};
@@ -100,50 +153,94 @@ PROBLEMS cast_problems[] = {404, 410, 413, 415, 422, 429, 503, 0};
 /* 4 stands for 4XX: the application errors of behaviors. */
 PROBLEMS call_problems[] = {404, 410, 413, 415, 422, 429, 4, 500, 503, 504, 0};
 PROBLEMS read_problems[] = {404, 405, 410, 422, 429, 4, 500, 503, 504, 0};
+PROBLEMS ticket_problems[] = {413, 415, 422, 429, 500, 503, 0};
 PROBLEMS not_found[] = {404, 0};
+PROBLEMS stream_problems[] = {429, 503, 0};
+PROBLEMS actor_stream_problems[] = {404, 410, 429, 503, 0};
+PROBLEMS registry_problems[] = {401, 403, 404, 409, 410, 412, 413, 415, 422, 429, 503, 0};
 PROBLEMS not_ready[] = {503, 0};
 
 static const struct api_route routes[] = {
     {API_POST, "/v1/actors/{ref}/call/{type}", "callActor", "Messages", "Call an actor and await its reply",
-     calls_call, API_BODY_MESSAGE, NULL, call_params, replied, call_problems},
+     calls_call, API_BODY_MESSAGE, NULL, call_params, replied, call_problems, NEEDS(MESSAGE, ACTOR)},
     {API_POST, "/v1/actors/{ref}/cast/{type}", "castActor", "Messages",
      "Send to an actor without awaiting a reply; application/x-ndjson is a batch, one body a line",
-     calls_cast, API_BODY_MESSAGE, NULL, NULL, accepted, cast_problems},
+     calls_cast, API_BODY_MESSAGE, NULL, NULL, accepted, cast_problems, NEEDS(MESSAGE, ACTOR)},
     {API_GET, "/v1/actors/{ref}/call/{type}", "readActor", "Messages",
      "Call an actor with a message type that changes nothing", calls_read, API_BODY_NONE, NULL, call_params, replied,
-     read_problems},
+     read_problems, NEEDS(MESSAGE, ACTOR)},
     {API_POST, "/v1/actors", "spawnActor", "Actors", "Start an actor, or get the one that has the name",
-     actors_spawn, API_BODY_DOCUMENT, "Spawn", NULL, spawned, spawn_problems},
+     actors_spawn, API_BODY_DOCUMENT, "Spawn", NULL, spawned, spawn_problems, NEEDS(SPAWN, SPAWN)},
     {API_GET, "/v1/actors", "listActors", "Actors", "List actors; a page may be short while next is not null",
-     actors_list, API_BODY_NONE, NULL, list_params, actor_page, NULL},
+     actors_list, API_BODY_NONE, NULL, list_params, actor_page, NULL, NEEDS(READ, LIST)},
     {API_GET, "/v1/actors/{ref}", "getActor", "Actors", "Look at an actor", actors_get, API_BODY_NONE, NULL, NULL,
-     one_actor, actor_problems},
+     one_actor, actor_problems, NEEDS(READ, ACTOR)},
     {API_DELETE, "/v1/actors/{ref}", "stopActor", "Actors", "End an actor", actors_stop, API_BODY_NONE, NULL,
-     stop_params, stopped, stop_problems},
+     stop_params, stopped, stop_problems, NEEDS(STOP, ACTOR)},
     {API_GET, "/v1/names", "listNames", "Names", "List names", names_list, API_BODY_NONE, NULL, page_params, name_page,
-     NULL},
+     NULL, NEEDS(READ, LIST)},
     {API_GET, "/v1/names/{name}", "getName", "Names", "Find the holder of a name", names_get, API_BODY_NONE, NULL,
-     NULL, one_name, not_found},
+     NULL, one_name, not_found, NEEDS(READ, NAME)},
     {API_GET, "/v1/behaviors", "listBehaviors", "Behaviors", "List what actors of this node can be", behaviors_list,
-     API_BODY_NONE, NULL, NULL, behavior_page, NULL},
+     API_BODY_NONE, NULL, NULL, behavior_page, NULL, NEEDS(READ, LIST)},
     {API_GET, "/v1/behaviors/{behavior}", "getBehavior", "Behaviors", "Look at a behavior and its message types",
-     behaviors_get, API_BODY_NONE, NULL, NULL, one_behavior, not_found},
-    {API_GET, "/v1/node", "getNode", "Node", "Look at this node", node_get, API_BODY_NONE, NULL, NULL, node, NULL},
-    {API_GET, "/v1/ws", "openSession", NULL, "Where WebSocket sessions will be served; refused by this version",
-     ws_upgrade, API_BODY_NONE, NULL, NULL, NULL, NULL},
+     behaviors_get, API_BODY_NONE, NULL, NULL, one_behavior, not_found, NEEDS(READ, BEHAVIOR)},
+    {API_GET, "/v1/node", "getNode", "Node", "Look at this node", node_get, API_BODY_NONE, NULL, NULL, node, NULL,
+     NEEDS(READ, NODE)},
+    {API_POST, "/v1/node/relisten", "relisten", "Node", "Listen on another port from now on", node_relisten,
+     API_BODY_DOCUMENT, "Relisten", NULL, relistened, relisten_problems, NEEDS(ADMIN, NODE)},
+    {API_GET, "/v1/nodes", "listNodes", "Node", "List the nodes of the cluster", nodes_list, API_BODY_NONE, NULL, NULL,
+     node_page, NULL, NEEDS(READ, NODE)},
+    {API_GET, "/v1/nodes/{node}", "getMember", "Node", "Look at a node of the cluster", nodes_get, API_BODY_NONE, NULL,
+     NULL, one_member, member_problems, NEEDS(READ, NODE)},
+    {API_POST, "/v1/nodes/{node}/drain", "drainNode", "Node", "Let a node finish its work and end", nodes_drain,
+     API_BODY_NONE, NULL, NULL, draining, member_problems, NEEDS(ADMIN, NODE)},
+    {API_GET, "/v1/ws", "openSession", NULL, "Begin a WebSocket session; /asyncapi.json tells what it is", ws_open,
+     API_BODY_NONE, NULL, NULL, NULL, NULL, NEEDS(TOKEN, NODE)},
+    {API_GET, "/v1/events", "streamEvents", "Events", "Follow what happens in the cluster", events_cluster,
+     API_BODY_NONE, NULL, stream_params, streamed, stream_problems, NEEDS(READ, NODE)},
+    {API_GET, "/v1/actors/{ref}/events", "streamActor", "Events", "Follow what an actor publishes, until it ends",
+     events_actor, API_BODY_NONE, NULL, stream_params, streamed, actor_stream_problems, NEEDS(READ, ACTOR)},
+    {API_POST, "/v1/tickets", "createTicket", "Access", "Exchange the token for a ticket: good once, within 30 seconds",
+     tickets_create, API_BODY_DOCUMENT, "TicketRequest", NULL, ticket, ticket_problems, NEEDS(TOKEN, NODE)},
+    {API_GET, "/v1/registry", "getRegistry", "Registry", "Ask for the cluster and its registry", registry_info,
+     API_BODY_NONE, NULL, NULL, registry_told, registry_problems, PUBLIC, .on_control = true},
+    {API_GET, "/v1/registry/identity", "getIdentity", "Registry", "Ask who is at this address", registry_identity,
+     API_BODY_NONE, NULL, identity_params, identity_told, not_ready, PUBLIC, .on_control = true},
+    {API_GET, "/v1/registry/nodes", "listMembers", "Registry", "List the members", registry_nodes, API_BODY_NONE, NULL,
+     NULL, members, registry_problems, SECRET},
+    {API_PUT, "/v1/registry/nodes/{node}", "registerNode", "Registry", "Join, or give a new record", registry_put_node,
+     API_BODY_DOCUMENT, "Member", NULL, renewed, registry_problems, SECRET},
+    {API_DELETE, "/v1/registry/nodes/{node}", "leaveNode", "Registry", "Leave", registry_delete_node, API_BODY_NONE,
+     NULL, NULL, done, registry_problems, SECRET},
+    {API_POST, "/v1/registry/nodes/{node}/renew", "renewNode", "Registry", "Renew the lease", registry_renew_node,
+     API_BODY_DOCUMENT, "RenewRequest", NULL, renewed, registry_problems, SECRET},
+    {API_POST, "/v1/registry/nodes/{node}/drain", "askDrain", "Registry", "Ask that a member drains",
+     registry_drain_node, API_BODY_NONE, NULL, NULL, done, registry_problems, SECRET},
+    {API_GET, "/v1/registry/watch", "watchMembers", "Registry", "Wait for changes of the member list", registry_watch,
+     API_BODY_NONE, NULL, watch_params, member_events, registry_problems, SECRET},
+    {API_PUT, "/v1/registry/names/{name}", "claimName", "Registry", "Claim or reserve a name", registry_put_name,
+     API_BODY_DOCUMENT, "ClaimRequest", NULL, claimed, registry_problems, SECRET},
+    {API_GET, "/v1/registry/names/{name}", "findName", "Registry", "Find the holder of a name in the cluster",
+     registry_get_name, API_BODY_NONE, NULL, NULL, claimed, registry_problems, SECRET},
+    {API_DELETE, "/v1/registry/names/{name}", "releaseName", "Registry", "Give a name back", registry_delete_name,
+     API_BODY_NONE, NULL, release_params, done, registry_problems, SECRET},
     {API_GET, "/version", "getVersion", "Node", "Tell the version", node_version, API_BODY_NONE, NULL, NULL, version,
-     NULL},
+     NULL, PUBLIC},
     {API_GET, "/livez", "getLive", "Health", "Is the process alive?", health_live, API_BODY_NONE, NULL, NULL, live,
-     NULL},
+     NULL, PUBLIC},
     {API_GET, "/readyz", "getReady", "Health", "Does the node take work?", health_ready, API_BODY_NONE, NULL, NULL,
-     live, not_ready},
+     live, not_ready, PUBLIC},
     {API_GET, "/healthz", "getHealth", "Health", "Report the node's health", health_report, API_BODY_NONE, NULL, NULL,
-     report, NULL},
+     report, NULL, NEEDS(READ, NODE)},
     {API_GET, "/metrics", "getMetrics", "Health", "Metrics in the text format of Prometheus", metrics_get,
-     API_BODY_NONE, NULL, NULL, metrics, NULL},
+     API_BODY_NONE, NULL, NULL, metrics, NULL, NEEDS(READ, NODE)},
     {API_GET, "/openapi.json", "getOpenapi", "Node", "This document", openapi_get, API_BODY_NONE, NULL, NULL, openapi,
-     NULL},
-    {API_GET, "/", "getPage", "Node", "A page for people", assets_serve, API_BODY_NONE, NULL, NULL, page, not_found},
+     NULL, PUBLIC},
+    {API_GET, "/asyncapi.json", "getAsyncapi", "Node", "The document of WebSocket sessions", asyncapi_get, API_BODY_NONE,
+     NULL, NULL, openapi, NULL, PUBLIC},
+    {API_GET, "/", "getPage", "Node", "A page for people", assets_serve, API_BODY_NONE, NULL, NULL, page, not_found,
+     PUBLIC},
 };
 
 const struct api_route *router_at(unsigned i)

@@ -9,12 +9,15 @@
 #define BOOLEAN "{\"type\":\"boolean\"}"
 #define TIME "{\"type\":\"string\",\"format\":\"date-time\"}"
 #define REF "{\"$ref\":\"#/components/schemas/Ref\"}"
+#define LABELS "{\"type\":\"object\",\"additionalProperties\":" TEXT "}"
 #define REFS "{\"type\":\"array\",\"items\":" REF "}"
 #define ITEMS(name) "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/" name "\"}}"
 
 #define PAGE(name) \
     "{\"type\":\"object\",\"required\":[\"items\",\"next\"],\"properties\":{" \
     "\"items\":" ITEMS(name) ",\"next\":" TEXT_OR_NULL "}}"
+
+#define MEMBER_STATE "{\"type\":\"string\",\"enum\":[\"joining\",\"up\",\"draining\",\"down\"]}"
 
 const char openapi_schemas[] =
     "{"
@@ -60,21 +63,72 @@ const char openapi_schemas[] =
     "\"BehaviorPage\":" PAGE("Behavior") ","
 
     "\"Endpoint\":{\"type\":\"object\",\"properties\":{\"purpose\":" TEXT ",\"scheme\":" TEXT ",\"host\":" TEXT
-    ",\"port\":" UINT "}},"
+    ",\"port\":" UINT ",\"bound_port\":" UINT "}},"
     "\"Node\":{\"type\":\"object\",\"required\":[\"node\",\"cluster\",\"version\",\"api\"],\"properties\":{\"node\":" TEXT
-    ",\"cluster\":" TEXT ",\"version\":" TEXT ",\"api\":" TEXT ",\"pid\":" UINT
+    ",\"cluster\":" TEXT ",\"version\":" TEXT ",\"api\":" TEXT ",\"peer\":" TEXT ",\"pid\":" UINT ",\"trouble\":" TEXT_OR_NULL ",\"labels\":" LABELS
     ",\"state\":{\"type\":\"string\",\"enum\":[\"starting\",\"up\",\"draining\",\"stopping\"]},\"workers\":" UINT
     ",\"started_at\":" TIME ",\"uptime_ms\":" UINT ",\"endpoints\":" ITEMS("Endpoint") ",\"behaviors\":{\"type\":\"array\","
     "\"items\":{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"version\":" TEXT "}}},"
     "\"limits\":{\"type\":\"object\",\"additionalProperties\":" UINT "},"
     "\"stats\":{\"type\":\"object\",\"additionalProperties\":" UINT "}}},"
 
+    "\"TicketRequest\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
+    "\"grants\":{\"type\":\"array\",\"maxItems\":64,\"items\":{\"type\":\"string\",\"maxLength\":1024},"
+    "\"description\":\"What the ticket may do at most, if the token may. All that the token may when left out.\"}},"
+    "\"examples\":[{\"grants\":[\"read:counter/*\"]}]},"
+    "\"Ticket\":{\"type\":\"object\",\"required\":[\"ticket\",\"expires_at\",\"ttl_ms\"],\"properties\":{"
+    "\"ticket\":" TEXT ",\"expires_at\":" TIME ",\"ttl_ms\":" UINT "}},"
+
+    "\"ClusterNode\":{\"type\":\"object\",\"required\":[\"node\",\"state\",\"api\",\"peer\"],\"properties\":{\"node\":" TEXT
+    ",\"state\":{\"type\":\"string\",\"enum\":[\"joining\",\"up\",\"draining\",\"down\"]},\"api\":" TEXT ",\"peer\":" TEXT
+    ",\"version\":" TEXT ",\"started_at\":" TIME ",\"revision\":" UINT ",\"endpoints\":" ITEMS("Endpoint")
+    ",\"behaviors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"version\":" TEXT
+    "}}},\"labels\":" LABELS "}},"
+    "\"NodePage\":" PAGE("ClusterNode") ","
+    "\"Draining\":{\"type\":\"object\",\"required\":[\"node\",\"state\"],\"properties\":{\"node\":" TEXT ",\"state\":" TEXT "}},"
+    "\"Relisten\":{\"type\":\"object\",\"required\":[\"purpose\"],\"additionalProperties\":false,\"properties\":{"
+    "\"purpose\":{\"type\":\"string\",\"enum\":[\"api\",\"peer\"]},"
+    "\"port\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":65535,\"default\":0}}},"
+    "\"Relistened\":{\"type\":\"object\",\"required\":[\"purpose\",\"host\",\"port\"],\"properties\":{\"purpose\":" TEXT
+    ",\"host\":" TEXT ",\"port\":" UINT "}},"
+
     "\"Version\":{\"type\":\"object\",\"required\":[\"name\",\"version\",\"api\"],\"properties\":{\"name\":" TEXT
     ",\"version\":" TEXT ",\"api\":" TEXT "}},"
     "\"Status\":{\"type\":\"object\",\"required\":[\"status\"],\"properties\":{\"status\":" TEXT "}},"
     "\"Health\":{\"type\":\"object\",\"required\":[\"status\",\"phase\"],\"properties\":{\"status\":" TEXT ",\"phase\":" TEXT
-    ",\"stuck_workers\":" UINT ",\"overloaded\":" BOOLEAN ",\"memory_bytes\":" UINT ",\"memory_max_bytes\":" UINT
+    ",\"trouble\":" TEXT_OR_NULL ",\"stuck_workers\":" UINT ",\"overloaded\":" BOOLEAN ",\"memory_bytes\":" UINT ",\"memory_max_bytes\":" UINT
     ",\"actors\":" UINT ",\"uptime_ms\":" UINT "}},"
+
+    "\"Registry\":{\"type\":\"object\",\"required\":[\"cluster\",\"node\",\"epoch\",\"time_ms\",\"lease_ms\","
+    "\"renew_ms\",\"protocol_min\",\"protocol_max\"],\"properties\":{\"cluster\":" TEXT ",\"node\":" TEXT ",\"epoch\":" TEXT
+    ",\"time_ms\":" UINT ",\"lease_ms\":" UINT ",\"renew_ms\":" UINT ",\"protocol_min\":" UINT ",\"protocol_max\":" UINT "}},"
+    "\"Identity\":{\"type\":\"object\",\"required\":[\"cluster\",\"node\"],\"properties\":{\"cluster\":" TEXT ",\"node\":" TEXT
+    "}},"
+    "\"Member\":{\"type\":\"object\",\"required\":[\"node\",\"revision\",\"state\",\"protocol\",\"version\","
+    "\"started_at_ms\",\"endpoints\"],\"properties\":{\"node\":" TEXT ",\"revision\":{\"type\":\"integer\",\"minimum\":1}"
+    ",\"state\":" MEMBER_STATE ",\"protocol\":{\"type\":\"object\",\"required\":[\"min\",\"max\"],\"properties\":{"
+    "\"min\":" UINT ",\"max\":" UINT "}},\"version\":" TEXT ",\"started_at_ms\":" UINT ",\"endpoints\":{\"type\":\"array\","
+    "\"maxItems\":4,\"items\":{\"type\":\"object\",\"required\":[\"purpose\",\"scheme\",\"host\",\"port\",\"bound_port\"],"
+    "\"properties\":{\"purpose\":" TEXT ",\"scheme\":" TEXT ",\"host\":" TEXT ",\"port\":" UINT ",\"bound_port\":" UINT
+    "}}},\"behaviors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"name\":" TEXT
+    ",\"version\":" TEXT "}}},\"labels\":{\"type\":\"object\",\"additionalProperties\":" TEXT "}}},"
+    "\"MemberList\":{\"type\":\"object\",\"required\":[\"epoch\",\"revision\",\"nodes\"],\"properties\":{\"epoch\":" TEXT
+    ",\"revision\":" UINT ",\"nodes\":" ITEMS("Member") "}},"
+    "\"MemberEvent\":{\"type\":\"object\",\"required\":[\"revision\",\"event\",\"node\"],\"properties\":{\"revision\":" UINT
+    ",\"event\":{\"type\":\"string\",\"enum\":[\"node.joining\",\"node.up\",\"node.changed\",\"node.draining\","
+    "\"node.left\",\"node.down\"]},\"node\":{\"$ref\":\"#/components/schemas/Member\"}}},"
+    "\"MemberEvents\":{\"type\":\"object\",\"required\":[\"epoch\",\"revision\",\"events\"],\"properties\":{\"epoch\":" TEXT
+    ",\"revision\":" UINT ",\"events\":" ITEMS("MemberEvent") "}},"
+    "\"RenewRequest\":{\"type\":\"object\",\"required\":[\"state\"],\"properties\":{\"state\":{\"type\":\"string\","
+    "\"enum\":[\"up\",\"draining\"]}}},"
+    "\"Renewal\":{\"type\":\"object\",\"required\":[\"epoch\",\"lease_ms\",\"renew_ms\",\"revision\",\"state\",\"drain\","
+    "\"words\"],\"properties\":{\"epoch\":" TEXT ",\"lease_ms\":" UINT ",\"renew_ms\":" UINT ",\"revision\":" UINT
+    ",\"state\":" MEMBER_STATE ",\"drain\":{\"type\":\"boolean\",\"description\":\"Somebody asked that the node drains.\"},"
+    "\"words\":{\"type\":\"string\",\"description\":\"Why the newest record is not verified, or nothing.\"}}},"
+    "\"ClaimRequest\":{\"type\":\"object\",\"required\":[\"node\"],\"properties\":{\"node\":" TEXT ",\"ref\":" REF
+    ",\"held\":" BOOLEAN ",\"seq\":" UINT ",\"floor\":" UINT "}},"
+    "\"ClusterName\":{\"type\":\"object\",\"required\":[\"name\",\"ref\"],\"properties\":{\"name\":" TEXT
+    ",\"ref\":" TEXT_OR_NULL "}},"
 
     "\"Problem\":{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\",\"detail\",\"code\",\"retry\","
     "\"outcome\"],\"properties\":{"

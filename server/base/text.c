@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/utf8_text.h"
 
@@ -40,8 +39,7 @@ char *text_take(struct text *text, size_t *ret_len)
     return ptr;
 }
 
-/* Make room for len bytes more and a NUL. */
-static bool grow(struct text *text, size_t len)
+bool text_grow(struct text *text, size_t len)
 {
     if (text->failed)
         return false;
@@ -58,26 +56,6 @@ static bool grow(struct text *text, size_t len)
     text->ptr = ptr;
     text->cap = cap;
     return true;
-}
-
-void text_add(struct text *text, const void *ptr, size_t len)
-{
-    if (!grow(text, len))
-        return;
-    if (len > 0)
-        memcpy(text->ptr + text->len, ptr, len);
-    text->len += len;
-    text->ptr[text->len] = '\0';
-}
-
-void text_add_str(struct text *text, const char *str)
-{
-    text_add(text, str, strlen(str));
-}
-
-void text_add_view(struct text *text, troupe_view view)
-{
-    text_add(text, view.ptr, view.len);
 }
 
 void text_add_u64(struct text *text, uint64_t value)

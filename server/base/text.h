@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <troupe/view.h>
 
@@ -33,9 +34,30 @@ void text_fini(struct text *text);
 /* Take the memory out; the caller frees it. NULL when the text failed. */
 char *text_take(struct text *text, size_t *ret_len);
 
-void text_add(struct text *text, const void *ptr, size_t len);
-void text_add_str(struct text *text, const char *str);
-void text_add_view(struct text *text, troupe_view view);
+/* Make room for len bytes more and a NUL. False: the text failed, now or before. */
+bool text_grow(struct text *text, size_t len);
+
+/* These are inline so that a literal is a few moves: lists are written with them. */
+static inline void text_add(struct text *text, const void *ptr, size_t len)
+{
+    if ((text->failed || len >= text->cap - text->len) && !text_grow(text, len))
+        return;
+    if (len > 0)
+        memcpy(text->ptr + text->len, ptr, len);
+    text->len += len;
+    text->ptr[text->len] = '\0';
+}
+
+static inline void text_add_str(struct text *text, const char *str)
+{
+    text_add(text, str, strlen(str));
+}
+
+static inline void text_add_view(struct text *text, troupe_view view)
+{
+    text_add(text, view.ptr, view.len);
+}
+
 void text_add_u64(struct text *text, uint64_t value);
 void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "api/reply.h"
@@ -145,6 +146,20 @@ static uint64_t received(int fd)
     socklen_t len = sizeof info;
     memset(&info, 0, sizeof info);
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_bytes_received : 0;
+}
+
+void conn_account(struct conn *conn, uint64_t head_bytes, uint64_t body_bytes, bool is_chunked)
+{
+    conn->accounted += head_bytes + body_bytes;
+    conn->is_uncounted = conn->is_uncounted || is_chunked;
+}
+
+bool conn_is_ahead(const struct conn *conn)
+{
+    int unread = 0;
+    if (conn->is_uncounted || ioctl(conn->fd, FIONREAD, &unread) != 0)
+        return false;
+    return received(conn->fd) > conn->accounted + (uint64_t)unread;
 }
 
 static void sweep_out(struct conn *conn)

@@ -36,10 +36,13 @@ struct conn {
     bool begun;                     /* the head was looked at */
     bool refused;                   /* answered before the body was read */
     bool suspended, watched, gone, failed;
+    bool taken;                     /* not HTTP's any more: its socket lives on elsewhere */
     bool suspicious;                /* idle, yet bytes came: since suspicious_ms */
     uint64_t deadline_ms;           /* of the state; 0: none */
     uint64_t suspicious_ms, received, requests, requests_seen;
     uint64_t discarded;
+    uint64_t accounted;             /* bytes of all heads and bodies so far ... */
+    bool is_uncounted;              /* ... but for one of unknown length */
     struct conn *next, *prev;       /* all connections, in the order of the sweep */
     struct conn *fresh_next, *fresh_prev; /* suspended and not watched yet, oldest first */
     bool is_fresh;
@@ -48,6 +51,7 @@ struct conn {
     char *body;                     /* body_inline or from malloc */
     size_t body_len, body_cap;
     char *target;                   /* target_inline or from malloc */
+    struct identify_memory identity; /* the last token */
     size_t host_len;
     char host[CONN_HOST_BYTES_MAX];      /* the last Host that was allowed */
     char target_inline[CONN_TARGET_BYTES];
@@ -60,7 +64,7 @@ struct http {
     int fd, gone_fd;
     uint64_t now_ms;
     unsigned connections, requests, in_pass;
-    bool again, is_retiring;
+    bool again, is_retiring, is_taking;
     struct conn all;                /* ring: next is the one to sweep first */
     struct conn fresh;              /* ring */
     struct log_gate gate;
@@ -82,6 +86,13 @@ void conn_unwatch(struct conn *conn);
  * on and shall be cut off. */
 bool conn_take_body(struct conn *conn, const char *bytes, size_t len);
 void conn_drop_body(struct conn *conn);
+
+/* Account for the bytes of a request. */
+void conn_account(struct conn *conn, uint64_t head_bytes, uint64_t body_bytes, bool is_chunked);
+
+/* Has the library read more than the requests so far? A client that begins to speak another protocol without waiting
+ * for the answer would lose what it read. */
+bool conn_is_ahead(const struct conn *conn);
 
 /* Answer that the body is too large. */
 void conn_refuse_size(struct conn *conn);

@@ -8,7 +8,7 @@
  * connections get 503. Without descriptors, one held in reserve accepts and closes, and accepting pauses.
  *
  * /livez and /readyz are answered here, so that they do not depend on a worker. When the node is full, OVER_MAX heads
- * more are read to see whether they are such probes: a full node is not a dead one.
+ * more are read to see whether they are such probes, or of the registry: a full node is not a dead one.
  *
  * Both lists are in the order of their deadlines, because each has one timeout: looking at the first is enough. */
 #define _GNU_SOURCE /* accept4 */
@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access/access.h"
 #include "api/head_check.h"
 #include "api/health.h"
 #include "base/log.h"
@@ -90,6 +91,7 @@ static void leave(struct head_stage *stage, struct head *head)
 
 static void close_head(struct head_stage *stage, struct head *head)
 {
+    access_address_leave(stage->config.env->access, head->fd);
     close(head->fd);
     leave(stage, head);
 }
@@ -103,6 +105,7 @@ static const char *phrase_of(unsigned status)
     case 400: return "Bad Request";
     case 408: return "Request Timeout";
     case 421: return "Misdirected Request";
+    case 429: return "Too Many Requests";
     case 431: return "Request Header Fields Too Large";
     default:  return "Service Unavailable";
     }
@@ -226,26 +229,58 @@ static void refuse_over(struct head_stage *stage, struct head *head, uint64_t no
            "close connections that are not used, or start the node with a larger --connections-max", now_ms);
 }
 
-static void hand_over(struct head_stage *stage, struct head *head, uint64_t now_ms)
+static void refuse_address(struct head_stage *stage, struct head *head, uint64_t now_ms)
+{
+    traffic_add(&stage->config.traffic->connections_refused, 1);
+    refuse(stage, head, TROUPE_E_LIMIT,
+           "your address has as many connections as --address-connections-max lets it; close some that are not used",
+           now_ms);
+}
+
+/* /v1/registry and what is below it. Written in another way (%76) it goes to a worker, which refuses it. */
+static bool is_for_registry(const struct head_stage *stage, const struct head *head)
+{
+    static const char path[] = "/v1/registry";
+    const char *target = stage->bytes + head->check.target;
+    size_t len = sizeof path - 1;
+    return head->check.target_len >= len && memcmp(target, path, len) == 0 &&
+           (head->check.target_len == len || target[len] == '/' || target[len] == '?');
+}
+
+/* False: nobody took it. */
+static bool give_away(struct head_stage *stage, struct head *head)
 {
     const struct head_config *config = &stage->config;
     struct loop *best = config->loops[0];
-    if (answer_probe(stage, head, now_ms))
-        return;
-    if (head->is_over) {
-        refuse_over(stage, head, now_ms);
-        return;
-    }
+    (void)epoll_ctl(stage->epoll_fd, EPOLL_CTL_DEL, head->fd, NULL);
+    if (is_for_registry(stage, head))
+        return config->to_registry(config->user, head->fd);
     for (unsigned i = 1; i < config->loops_count; i++) {
         if (loop_connections(config->loops[i]) < loop_connections(best))
             best = config->loops[i];
     }
-    (void)epoll_ctl(stage->epoll_fd, EPOLL_CTL_DEL, head->fd, NULL);
-    if (loop_send_connection(best, head->fd)) {
+    return loop_send_connection(best, head->fd);
+}
+
+static void hand_over(struct head_stage *stage, struct head *head, uint64_t now_ms)
+{
+    bool is_registry = is_for_registry(stage, head);
+    if (answer_probe(stage, head, now_ms))
+        return;
+    if (head->is_over && !is_registry) { /* clients must not cost a member its lease */
+        refuse_over(stage, head, now_ms);
+        return;
+    }
+    if (health_is_starting(stage->config.env) && !is_registry) {
+        refuse(stage, head, TROUPE_E_DRAINING, "the node has not joined its cluster yet; try again, or use another one",
+               now_ms);
+        return;
+    }
+    if (give_away(stage, head)) {
         leave(stage, head);
         return;
     }
-    traffic_add(&config->traffic->connections_refused, 1);
+    traffic_add(&stage->config.traffic->connections_refused, 1);
     refuse(stage, head, TROUPE_E_CONNECTIONS, "no worker takes connections now; try again later", now_ms);
 }
 
@@ -289,9 +324,10 @@ void head_on_ready(struct head_stage *stage, uint64_t now_ms)
 
 static unsigned connections_now(const struct head_stage *stage)
 {
-    unsigned count = stage->reading.count + stage->lingering.count;
-    for (unsigned i = 0; i < stage->config.loops_count; i++)
-        count += loop_connections(stage->config.loops[i]);
+    const struct head_config *config = &stage->config;
+    unsigned count = stage->reading.count + stage->lingering.count + config->registry_connections(config->user);
+    for (unsigned i = 0; i < config->loops_count; i++)
+        count += loop_connections(config->loops[i]);
     return count;
 }
 
@@ -299,7 +335,9 @@ static void take(struct head_stage *stage, int fd, uint64_t now_ms)
 {
     struct head *head = calloc(1, sizeof *head);
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = head};
+    bool is_in = access_address_enter(stage->config.env->access, fd, now_ms);
     if (head == NULL || epoll_ctl(stage->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        access_address_leave(stage->config.env->access, fd);
         close(fd);
         free(head);
         return;
@@ -310,18 +348,20 @@ static void take(struct head_stage *stage, int fd, uint64_t now_ms)
     head->deadline_ms = now_ms + stage->config.timeout_ms;
     list_add(&stage->reading, head);
     count_waiting(stage);
-    if (connections >= connections_max + OVER_MAX)
+    if (!is_in)
+        refuse_address(stage, head, now_ms);
+    else if (connections >= connections_max + OVER_MAX)
         refuse_over(stage, head, now_ms);
     else
         look(stage, head, false, now_ms);
 }
 
 /* No descriptor is left: take the next connection with the one in reserve, and close it, so that it does not wait. */
-static void turn_away(struct head_stage *stage, uint64_t now_ms)
+static void turn_away(struct head_stage *stage, int listen_fd, uint64_t now_ms)
 {
     if (stage->reserve_fd >= 0) {
         close(stage->reserve_fd);
-        int fd = accept4(stage->config.listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
             close(fd);
     }
@@ -333,10 +373,10 @@ static void turn_away(struct head_stage *stage, uint64_t now_ms)
                    "--connections-max");
 }
 
-bool head_on_accept(struct head_stage *stage, uint64_t now_ms)
+bool head_on_accept(struct head_stage *stage, int listen_fd, uint64_t now_ms)
 {
     for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
-        int fd = accept4(stage->config.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
             take(stage, fd, now_ms);
             continue;
@@ -346,7 +386,7 @@ bool head_on_accept(struct head_stage *stage, uint64_t now_ms)
         if (errno == EAGAIN)
             return true;
         if (errno == EMFILE || errno == ENFILE)
-            turn_away(stage, now_ms);
+            turn_away(stage, listen_fd, now_ms);
         else if (log_gate_open(&stage->gate, now_ms))
             log_printf(TROUPE_LOG_ERROR, "a connection could not be accepted: %s", strerror(errno));
         return false;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The head stage: accepts connections, waits until the first head of each is whole, checks it, and hands the connection
- * to the worker with the fewest. The bytes stay in the socket (MSG_PEEK) for the library that will own it.
+ * over: with a request of the registry to the control thread's own HTTP, any other to the worker with the fewest. The
+ * bytes stay in the socket (MSG_PEEK) for the library that will own it.
  *
  * Thread: the control thread. */
 #ifndef TROUPE_SERVER_HEAD_H
@@ -13,11 +14,13 @@ struct head_stage;
 
 struct head_config {
     const struct api_env *env;
-    int listen_fd;               /* borrowed */
     struct loop *const *loops;
     unsigned loops_count;
     struct traffic_control *traffic;
     uint64_t timeout_ms;         /* for a head, from accept */
+    bool (*to_registry)(void *user, int fd); /* false: not taken, the caller still owns fd */
+    unsigned (*registry_connections)(void *user);
+    void *user;
 };
 
 TROUPE_MUST_USE int head_new(const struct head_config *config, struct head_stage **ret_stage);
@@ -29,9 +32,9 @@ void head_free(struct head_stage *stage);
 int head_fd(const struct head_stage *stage);
 void head_on_ready(struct head_stage *stage, uint64_t now_ms);
 
-/* The listening socket is readable. False: descriptors are exhausted, come back in HEAD_PAUSE_MS. */
+/* This listening socket is readable. False: descriptors are exhausted, come back in HEAD_PAUSE_MS. */
 #define HEAD_PAUSE_MS 100u
-bool head_on_accept(struct head_stage *stage, uint64_t now_ms);
+bool head_on_accept(struct head_stage *stage, int listen_fd, uint64_t now_ms);
 
 /* Close what is past its deadline. Returns the ms until it must be called again, UINT64_MAX for never. */
 uint64_t head_tick(struct head_stage *stage, uint64_t now_ms);

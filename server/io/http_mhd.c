@@ -7,6 +7,8 @@
  *   MHD has the whole request     run()           the handler; an answer at once is queued at once
  *   the answer is later           suspend         send_response() builds the response when it comes and resumes
  *   the answer is sent            on_completed()
+ *   or the socket is given away   take_over(): a second descriptor goes to WebSocket or an event stream, and MHD closes
+ *                                 its own, because the handler then returns MHD_NO
  *
  * The failure modes:
  *   hostile head                  a problem and Connection: close, from the handler's first call
@@ -19,10 +21,15 @@
  *                                 has received without a request coming of them
  *
  * MHD facts this rests on (0.9.75): a response that is queued in the first call closes the connection; the daemon must
- * not block in epoll_wait itself (it stalls at 128 ready connections), so it is run on readiness with timeout 0. */
+ * not block in epoll_wait itself (it stalls at 128 ready connections), so it is run on readiness with timeout 0. With
+ * MHD_USE_TURBO a connection whose handler returned MHD_NO is closed without shutdown() and without a byte sent, and
+ * its descriptor leaves MHD's epoll before it is closed; so a duplicate of it lives on. What MHD has read beyond the
+ * request is lost with its buffer: a client that sends frames without waiting for the answer, which RFC 6455, part 4.1,
+ * forbids, is refused. MHD splits a head where it stands, so its first and last byte tell its length. */
 #include "io/http_mhd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -34,6 +41,7 @@
 #include <unistd.h>
 
 #include "api/guard.h"
+#include "api/handlers.h"
 #include "api/reply.h"
 #include "api/router.h"
 #include "base/clock.h"
@@ -73,6 +81,9 @@ static void cancel(struct conn *conn)
     troupe_request_cancel(&conn->req.core);
     if (conn->req.has_more)
         troupe_request_cancel(&conn->req.more);
+    if (conn->req.cancelled != NULL)
+        conn->req.cancelled(&conn->req);
+    conn->req.cancelled = NULL;
     conn_enter(conn, CONN_SENDING, 0);
 }
 
@@ -114,6 +125,8 @@ static struct MHD_Response *build_response(struct conn *conn, const struct api_r
         failed |= add_header(response, from->headers[i].name, from->headers[i].value);
     if (conn->req.allow_origin)
         failed |= add_cors(response, conn->req.origin);
+    else if (conn->req.method == API_GET || conn->req.method == API_HEAD)
+        failed |= add_header(response, "Vary", "Origin"); /* a cache may keep it, for those who have one too */
     if (from->close || conn->http->is_retiring)
         failed |= add_header(response, "Connection", "close");
     if (failed != 0) {
@@ -139,16 +152,56 @@ static void tell_peer(struct api_request *req, char *text, size_t cap)
     peer_format(((struct conn *)(void *)req)->fd, text, cap);
 }
 
-static const struct api_transport transport = {.send = send_response, .peer = tell_peer};
+/* MHD may have left the socket corked or without TCP_NODELAY. */
+static void make_prompt(int fd)
+{
+    const int on = 1, off = 0;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_CORK, &off, sizeof off);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+static int take_over(struct api_request *req, const struct api_takeover *to)
+{
+    struct conn *conn = (struct conn *)(void *)req;
+    const struct http_config *config = &conn->http->config;
+    if (config->take == NULL || conn->suspended)
+        return TROUPE_E_STATE;
+    if (to->kind == API_TO_WEBSOCKET && conn_is_ahead(conn))
+        return TROUPE_E_INVALID;
+    int fd = fcntl(conn->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return TROUPE_E_CONNECTIONS;
+    make_prompt(fd);
+    int error = config->take(config->user, req, fd, to);
+    if (error == 0 && config->env->access != NULL)
+        access_address_move(config->env->access, conn->fd, fd);
+    conn->taken = error == 0;
+    conn->status = to->kind == API_TO_WEBSOCKET ? 101 : 200;
+    return error;
+}
+
+static int tell_fd(struct api_request *req)
+{
+    return ((struct conn *)(void *)req)->fd;
+}
+
+static const struct api_transport transport = {
+    .send = send_response, .peer = tell_peer, .take_over = take_over, .fd = tell_fd,
+};
 
 /* ---- the request ---- */
+
+static void count_answer(const struct conn *conn)
+{
+    unsigned class = conn->status / 100;
+    traffic_add(&conn->http->config.traffic->requests[class < 6 ? class : 5], 1);
+}
 
 static enum MHD_Result queue(struct conn *conn)
 {
     struct MHD_Response *response = conn->response;
     conn->response = NULL;
-    unsigned class = conn->status / 100;
-    traffic_add(&conn->http->config.traffic->requests[class < 6 ? class : 5], 1);
+    count_answer(conn);
     conn_enter(conn, CONN_SENDING, SEND_BASE_MS + conn->response_len / CONN_BYTES_PER_MS);
     enum MHD_Result result = MHD_queue_response(conn->mhd, conn->status, response);
     MHD_destroy_response(response);
@@ -175,7 +228,7 @@ static enum MHD_Result refuse_head(struct conn *conn, enum head_reason reason)
     return conn->response != NULL ? queue(conn) : MHD_NO;
 }
 
-static void fill_request(struct conn *conn, const struct guard *guard, const char *method)
+static void fill_request(struct conn *conn, const struct guard *guard, const char *method, bool is_http_1_0)
 {
     struct api_request *req = &conn->req;
     req->method = api_method_parse(troupe_view_of(method));
@@ -183,6 +236,13 @@ static void fill_request(struct conn *conn, const struct guard *guard, const cha
     req->origin = guard->has_origin ? guard->origin : (troupe_view){0};
     req->content_type = guard->content_type;
     req->if_none_match = guard->if_none_match;
+    req->authorization = guard->authorization;
+    req->last_event_id = guard->last_event_id;
+    req->websocket.is_upgrade = guard->wants_upgrade && guard->wants_websocket && !is_http_1_0;
+    req->websocket.version = guard->versions == 1 ? guard->version : (troupe_view){0};
+    req->websocket.key = guard->keys == 1 ? guard->key : (troupe_view){0};
+    req->websocket.protocols = guard->protocols;
+    req->websocket.protocol_lines = guard->protocol_lines;
     req->accepts_gzip = guard->accepts_gzip;
     req->is_preflight = guard->is_preflight;
     req->host_is_trusted = conn->host_len > 0 && conn->host_len == guard->host.len &&
@@ -198,25 +258,48 @@ static void remember_host(struct conn *conn)
     conn->host_len = len;
 }
 
+/* The registry is served by the control thread, all else by the workers: no actor can delay a lease, and no list of
+ * nodes an actor. Health is served by both. */
+static bool is_right_here(const struct conn *conn)
+{
+    const struct api_route *route = conn->req.route;
+    return route == NULL || route->on_control == conn->http->config.is_control || route->handle == health_live ||
+           route->handle == health_ready || route->handle == health_report;
+}
+
+static void refuse_connection(struct conn *conn)
+{
+    struct api_problem problem = {
+        .error = TROUPE_E_WRONG_CONNECTION, .close = true,
+        .detail = troupe_view_of("the registry has connections of its own; send this request on a new one"),
+    };
+    conn->refused = true;
+    api_reply_problem(&conn->req, &problem);
+}
+
 static enum MHD_Result begin(struct conn *conn, const char *method, const char *version)
 {
     /* The request line with two blanks and its end, and the empty line; each field adds itself. */
     struct guard guard = {.bytes = strlen(method) + conn->req.target_len + strlen(version) + 6};
+    bool is_http_1_0 = strcmp(version, "HTTP/1.0") == 0;
     conn->begun = true;
     MHD_get_connection_values_n(conn->mhd, MHD_HEADER_KIND, on_field, &guard);
-    enum head_reason reason = guard_end(&guard, strcmp(version, "HTTP/1.0") == 0);
-    if (reason == HEAD_FINE && strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0)
+    enum head_reason reason = guard_end(&guard, is_http_1_0);
+    if (reason == HEAD_FINE && strcmp(version, "HTTP/1.1") != 0 && !is_http_1_0)
         reason = HEAD_VERSION;
     if (reason == HEAD_FINE)
         reason = head_check_request(troupe_view_of(method), (troupe_view){conn->req.target, conn->req.target_len});
     if (reason != HEAD_FINE)
         return refuse_head(conn, reason);
-    fill_request(conn, &guard, method);
+    fill_request(conn, &guard, method, is_http_1_0);
     conn->refused = !api_begin(&conn->req);
     remember_host(conn);
+    if (!conn->refused && !is_right_here(conn))
+        refuse_connection(conn);
     if (!conn->refused && guard.has_length && guard.length > conn->http->config.env->body_max)
         conn_refuse_size(conn);
     bool has_body = guard.has_coding || guard.length > 0;
+    conn_account(conn, (uint64_t)(guard.end + 4 - method), guard.length, guard.has_coding);
     if (has_body) {
         uint64_t size = guard.has_coding ? conn->http->config.env->body_max : guard.length;
         conn_enter(conn, CONN_BODY, BODY_BASE_MS + size / CONN_BYTES_PER_MS);
@@ -233,7 +316,7 @@ static enum MHD_Result run(struct conn *conn)
     conn->req.body = conn->body;
     conn->req.body_len = conn->body_len;
     conn->req.now_ms = http->now_ms;
-    if (++http->in_pass > TROUPE_INLINE_PER_PASS_MAX) {
+    if (http->config.worker != NULL && ++http->in_pass > TROUPE_INLINE_PER_PASS_MAX) {
         /* Whatever runs inline here must not keep the run queue waiting. */
         (void)troupe_worker_poll(http->config.worker, clock_now_ns(), POLL_TURNS);
         http->in_pass = 1;
@@ -241,6 +324,11 @@ static enum MHD_Result run(struct conn *conn)
     api_run(&conn->req);
     if (conn->response != NULL)
         return queue(conn);
+    if (conn->taken) {
+        count_answer(conn);
+        http->is_taking = true;
+        return MHD_NO;
+    }
     if (conn->failed)
         return MHD_NO;
     suspend(conn);
@@ -296,13 +384,17 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *mhd
     conn->req.query_count = 0;
     conn->req.has_more = conn->req.allow_origin = conn->req.is_answered = false;
     conn->req.core = (troupe_request){0};
+    conn->req.cancelled = NULL;
     conn->req.actor = (troupe_ref){0};
     conn->req.flags = 0;
+    conn->req.token = NULL;
     conn->begun = conn->refused = conn->gone = false;
     conn->discarded = 0;
     conn->target = len <= sizeof conn->target_inline ? conn->target_inline : malloc(len);
     conn->failed = conn->target == NULL;
     conn->req.env = conn->http->config.env;
+    conn->req.identity = &conn->identity;
+    conn->req.now_ms = conn->http->now_ms;
     conn->req.transport = &transport;
     conn->req.worker = conn->http->config.worker;
     conn->req.target = conn->target;
@@ -334,6 +426,7 @@ static void end_request(struct conn *conn)
     if (conn->target != conn->target_inline)
         free(conn->target);
     conn->target = conn->target_inline;
+    identify_end(&conn->req);
     conn->requests++;
     conn_enter(conn, CONN_IDLE, 0);
 }
@@ -367,6 +460,15 @@ static void open_conn(struct http *http, struct MHD_Connection *mhd, void **sock
     traffic_add(&http->config.traffic->opened, 1);
 }
 
+/* A connection is about to be closed for good. */
+static void leave(struct http *http, struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    atomic_fetch_sub_explicit(http->config.connections, 1, memory_order_relaxed);
+    if (info != NULL)
+        access_address_leave(http->config.env->access, info->connect_fd);
+}
+
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -377,21 +479,22 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
     }
     struct conn *conn = *socket_context;
     *socket_context = NULL;
-    atomic_fetch_sub_explicit(http->config.connections, 1, memory_order_relaxed);
+    if (conn == NULL || !conn->taken)
+        leave(http, mhd);
     if (conn == NULL)
         return;
     if (conn->state != CONN_IDLE)
         end_request(conn); /* MHD does not tell the end of a request that it refused by itself */
     conn_unlink(conn);
+    identify_forget(&conn->identity);
     http->connections--;
     free(conn);
 }
 
 void http_add(struct http *http, int fd)
 {
-    const int on = 1;
     const struct sockaddr_in unknown = {.sin_family = AF_INET}; /* peer.h asks the socket when somebody wants to know */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    make_prompt(fd);
     http->again = true;
     unsigned before = http->connections;
     if (MHD_add_connection(http->daemon, fd, (const struct sockaddr *)&unknown, sizeof unknown) == MHD_YES)
@@ -425,6 +528,10 @@ static void on_library_log(void *cls, const char *format, va_list args)
 {
     struct http *http = cls;
     char words[256];
+    bool is_taking = http->is_taking;
+    http->is_taking = false;
+    if (is_taking)
+        return; /* it tells of MHD_NO, as of an error */
     if (!log_gate_open(&http->gate, http->now_ms))
         return;
     vsnprintf(words, sizeof words, format, args);
@@ -514,7 +621,8 @@ uint64_t http_run(struct http *http, uint64_t now_ns)
     http->now_ms = now_ns / 1000000u;
     http->in_pass = 0;
     http->again = false;
-    troupe_worker_set_now(http->config.worker, now_ns);
+    if (http->config.worker != NULL)
+        troupe_worker_set_now(http->config.worker, now_ns);
     (void)MHD_run(http->daemon);
     if (http->again)
         return 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HTTP by libmicrohttpd, in external epoll mode: one object per worker, driven by its loop. http_mhd.c is the only file
- * that knows the library.
+ * HTTP by libmicrohttpd, in external epoll mode: one object per worker, driven by its loop, and one of the control
+ * thread, for the registry. http_mhd.c is the only file that knows the library.
  *
- * Thread: the worker's, for all but http_new and http_free (before and after it runs). */
+ * Thread: the driver's, for all but http_new and http_free (before and after it runs). */
 #ifndef TROUPE_SERVER_HTTP_MHD_H
 #define TROUPE_SERVER_HTTP_MHD_H
 
@@ -18,11 +18,16 @@ struct http_shared {
 
 struct http_config {
     const struct api_env *env;
-    troupe_worker *worker;
+    troupe_worker *worker;       /* NULL: the control thread's, which runs no actor */
+    bool is_control;             /* serves the routes that are on_control, and health */
     struct traffic_worker *traffic;
     struct http_shared *shared;
-    _Atomic unsigned *connections; /* of this worker: counted up by the control thread, down here */
+    _Atomic unsigned *connections; /* of this object: counted up by the control thread, down here */
     uint64_t head_timeout_ms, idle_timeout_ms;
+    /* Take a connection out of HTTP: `fd` is a second descriptor of its socket. Owns: fd, also on failure. NULL: no
+     * connection is given away. */
+    int (*take)(void *user, const struct api_request *req, int fd, const struct api_takeover *to);
+    void *user;
 };
 
 struct http;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One pass: HTTP serves what is ready, then the core's worker runs some turns and tells its next deadline, those of the
- * requests that HTTP just made included; then the loop waits for descriptors, for a wake of the core, or for the
- * earliest deadline of both. It blocks only after troupe_worker_park() allowed it. */
+ * requests that HTTP just made included; then what sessions and streams have to say is written; then the loop waits for
+ * descriptors, for a wake of the core, or for the earliest deadline of all. It blocks only after troupe_worker_park()
+ * allowed it. Sessions and streams have watchers of their own on the loop, which run while it waits. */
 #define _GNU_SOURCE /* pipe2 */
 #include "io/loop.h"
 
@@ -16,6 +17,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "io/farewell.h"
+#include "io/sse.h"
+#include "io/ws_lws.h"
+#include "route/place.h"
 
 enum { TURNS_PER_PASS = 16, ORDERS_PER_READ = 64 };
 
@@ -29,9 +34,14 @@ struct order {
 
 struct loop {
     /* set once */
+    const struct api_env *env;
+    uint32_t index;
     struct ev_loop *ev;
     troupe_worker *worker;
     struct http *http;
+    struct farewell *farewell;
+    struct ws *ws;
+    struct sse *sse;
     int orders[2];               /* a pipe: [0] read by the thread, [1] written by the control thread */
     pthread_t thread;
     bool has_thread;
@@ -39,7 +49,7 @@ struct loop {
     ev_io http_io, gone_io, orders_io;
     ev_async wake;
     ev_timer timer;
-    bool http_ready, is_stopping;
+    bool http_ready, is_retiring, is_stopping;
     uint64_t http_at_ns, tick_at_ns, stop_at_ns; /* TROUPE_NEVER: not */
     struct traffic_worker traffic;
     /* others too */
@@ -81,9 +91,13 @@ static void obey(struct loop *loop, const struct order *order)
         break;
     case ORDER_RETIRE:
         http_retire(loop->http);
+        ws_drain(loop->ws);
+        loop->is_retiring = true;
         break;
     default:
         http_retire(loop->http);
+        ws_stop(loop->ws);
+        sse_stop(loop->sse);
         loop->is_stopping = true;
         loop->stop_at_ns = clock_now_ns() + (uint64_t)order->timeout_ms * 1000000u;
         break;
@@ -100,6 +114,34 @@ static void on_orders(struct ev_loop *ev, ev_io *w, int events)
         obey(loop, &orders[i]);
 }
 
+/* A connection leaves HTTP. */
+static int take(void *user, const struct api_request *req, int fd, const struct api_takeover *to)
+{
+    struct loop *loop = user;
+    if (to->kind == API_TO_WEBSOCKET && !loop->is_retiring && !loop->is_stopping)
+        return ws_take(loop->ws, req, fd, to);
+    if (to->kind == API_TO_EVENTS && !loop->is_stopping)
+        return sse_take(loop->sse, req, fd, to);
+    close(fd);
+    return TROUPE_E_DRAINING;
+}
+
+static bool has_connections(const struct loop *loop)
+{
+    return http_connections(loop->http) > 0 || ws_sessions(loop->ws) > 0 || sse_streams(loop->sse) > 0 ||
+           farewell_count(loop->farewell) > 0;
+}
+
+/* Enforce the deadlines of all connections, as often as the one that wants it most often. */
+_Static_assert(WS_TICK_MS == HTTP_TICK_MS && SSE_TICK_MS == HTTP_TICK_MS, "one tick serves all");
+static void tick(struct loop *loop, uint64_t now_ms)
+{
+    http_tick(loop->http, now_ms);
+    ws_tick(loop->ws, now_ms);
+    sse_tick(loop->sse, now_ms);
+    farewell_tick(loop->farewell, now_ms);
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 /* Serve HTTP when there is a reason to; returns whether there was. */
@@ -112,10 +154,10 @@ static bool serve(struct loop *loop, uint64_t now_ns)
         loop->http_at_ns = delay_ms == UINT64_MAX ? TROUPE_NEVER : now_ns + delay_ms * 1000000u;
     }
     if (now_ns >= loop->tick_at_ns) {
-        http_tick(loop->http, now_ns / 1000000u);
+        tick(loop, now_ns / 1000000u);
         loop->tick_at_ns = TROUPE_NEVER;
     }
-    if (loop->tick_at_ns == TROUPE_NEVER && http_connections(loop->http) > 0)
+    if (loop->tick_at_ns == TROUPE_NEVER && has_connections(loop))
         loop->tick_at_ns = now_ns + HTTP_TICK_MS * 1000000ull;
     return is_due;
 }
@@ -134,7 +176,8 @@ static void block(struct loop *loop, uint64_t now_ns, uint64_t at_ns)
 
 static bool is_over(const struct loop *loop, uint64_t now_ns)
 {
-    return loop->is_stopping && (http_requests(loop->http) == 0 || now_ns >= loop->stop_at_ns);
+    bool is_quiet = http_requests(loop->http) == 0 && ws_sessions(loop->ws) == 0 && farewell_count(loop->farewell) == 0;
+    return loop->is_stopping && (is_quiet || now_ns >= loop->stop_at_ns);
 }
 
 static void *run(void *arg)
@@ -146,8 +189,12 @@ static void *run(void *arg)
             break;
         if (serve(loop, now_ns))
             now_ns = clock_now_ns();
+        if (has_connections(loop)) /* they alone ask where things are */
+            place_run(loop->env->place, loop->index);
         uint64_t delay_ns = troupe_worker_poll(loop->worker, now_ns, TURNS_PER_PASS);
-        bool busy = delay_ns == 0 || http_is_due(loop->http) || loop->http_at_ns <= now_ns;
+        ws_flush(loop->ws);
+        sse_flush(loop->sse);
+        bool busy = delay_ns == 0 || sse_is_due(loop->sse) || http_is_due(loop->http) || loop->http_at_ns <= now_ns;
         if (busy || !troupe_worker_park(loop->worker)) {
             ev_run(loop->ev, EVRUN_NOWAIT);
             continue;
@@ -160,22 +207,44 @@ static void *run(void *arg)
     return NULL;
 }
 
+static int make_takers(struct loop *loop, const struct loop_config *config)
+{
+    const struct farewell_config farewell = {.env = config->env, .connections = &loop->connections, .ev = loop->ev};
+    int error = farewell_new(&farewell, &loop->farewell);
+    if (error != 0)
+        return error;
+    const struct ws_config ws = {
+        .env = config->env, .worker = loop->worker, .traffic = &loop->traffic, .shared = config->shared,
+        .farewell = loop->farewell, .connections = &loop->connections, .ev = loop->ev,
+    };
+    const struct sse_config sse = {
+        .env = config->env, .worker = loop->worker, .traffic = &loop->traffic, .connections = &loop->connections,
+        .ev = loop->ev,
+    };
+    error = ws_new(&ws, &loop->ws);
+    return error != 0 ? error : sse_new(&sse, &loop->sse);
+}
+
 int loop_new(const struct loop_config *config, struct loop **ret_loop)
 {
     struct loop *loop = calloc(1, sizeof *loop);
     if (loop == NULL)
         return TROUPE_E_NO_MEMORY;
     loop->orders[0] = loop->orders[1] = -1;
+    loop->env = config->env;
+    loop->index = config->index;
     loop->worker = troupe_system_worker(config->env->system, config->index);
     loop->http_at_ns = loop->tick_at_ns = loop->stop_at_ns = TROUPE_NEVER;
     struct http_config http = {
         .env = config->env, .worker = loop->worker, .traffic = &loop->traffic, .shared = config->shared,
         .connections = &loop->connections, .head_timeout_ms = config->head_timeout_ms,
-        .idle_timeout_ms = config->idle_timeout_ms,
+        .idle_timeout_ms = config->idle_timeout_ms, .take = take, .user = loop,
     };
     int error = http_new(&http, &loop->http);
     loop->ev = error == 0 ? ev_loop_new(EVFLAG_NOSIGMASK | EVBACKEND_EPOLL) : NULL;
-    if (loop->ev == NULL || pipe2(loop->orders, O_CLOEXEC | O_NONBLOCK) != 0) {
+    if (loop->ev != NULL)
+        error = make_takers(loop, config);
+    if (error != 0 || loop->ev == NULL || pipe2(loop->orders, O_CLOEXEC | O_NONBLOCK) != 0) {
         loop_free(loop);
         return error != 0 ? error : TROUPE_E_INTERNAL;
     }
@@ -226,6 +295,9 @@ void loop_free(struct loop *loop)
             close(loop->orders[i]);
     }
     http_free(loop->http);
+    ws_free(loop->ws);
+    sse_free(loop->sse);
+    farewell_free(loop->farewell);
     if (loop->ev != NULL)
         ev_loop_destroy(loop->ev);
     free(loop);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A worker's thread: one libev loop that drives the worker of the core and its HTTP object. Others reach it by orders,
- * which go through a pipe: the kernel's queue, no lock of ours.
+ * A worker's thread: one libev loop that drives the worker of the core and its connections: HTTP, WebSocket, event
+ * streams. Others reach it by orders, which go through a pipe: the kernel's queue, no lock of ours.
  *
  * Thread: the control thread (or main, before and after it) for all functions here, unless one says otherwise. */
 #ifndef TROUPE_SERVER_LOOP_H
@@ -38,10 +38,10 @@ TROUPE_MUST_USE bool loop_send_connection(struct loop *loop, int fd);
 /* Begin to end all actors of the node: to one loop only. */
 void loop_send_shutdown(struct loop *loop, enum troupe_stop_mode mode, uint32_t timeout_ms);
 
-/* Close idle connections; answers say Connection: close. */
+/* Close idle connections; answers say Connection: close; sessions are told to go elsewhere. */
 void loop_send_retire(struct loop *loop);
 
-/* End the thread, after the requests under way, but no later than grace_ms. */
+/* End the thread, after the requests under way and the closing of sessions, but no later than grace_ms. */
 void loop_send_stop(struct loop *loop, uint32_t grace_ms);
 
 /* Has the thread ended, so that loop_join does not block? */

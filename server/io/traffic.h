@@ -15,6 +15,8 @@ typedef _Atomic uint64_t traffic_counter;
 /* Of a worker. */
 struct traffic_worker {
     traffic_counter requests[6], opened, waiting, swept, refused[16];
+    traffic_counter sessions, frames_in, frames_out; /* WebSocket; sessions are those of now */
+    traffic_counter streams, events_out, events_lagged; /* event streams; streams are those of now */
 };
 
 /* Of the control thread. */

@@ -5,6 +5,7 @@
  *   bench_runtime.c   arguments, rounds, the yardstick in turn with each case, the printed lines
  *   bench_driver.c    a plain program's way to drive workers: a thread per worker that polls and parks
  *   cases_messages.c  ping-pong, ring, producers, call, request
+ *   cases_topics.c    broadcast
  *   cases_actors.c    spawn, skynet, idle memory
  *   yardstick.c       bare C dispatch with malloc: the unit in which speed is told apart from the machine's mood
  *
@@ -41,7 +42,8 @@ struct bench_case {
     int (*run)(struct bench_round *round);
 };
 
-extern const struct bench_case bench_cases_messages[]; /* both end with a case without name */
+extern const struct bench_case bench_cases_messages[]; /* all end with a case without name */
+extern const struct bench_case bench_cases_topics[];
 extern const struct bench_case bench_cases_actors[];
 
 /* For --scale, ns with `actors` actors in the system: a hop of a token around all of them; a message of a ping-pong
@@ -73,6 +75,10 @@ int bench_node_call(struct bench_node *node, troupe_ref to, const char *type, tr
 /* Call an actor `count` times, one after the other, as an outsider; *ret_ns is the time of all. */
 int bench_node_ask(struct bench_node *node, troupe_ref to, const char *type, troupe_body body, uint64_t count,
                    double *ret_ns);
+
+/* The main thread's own worker, and drive it until *done. */
+troupe_worker *bench_node_worker(struct bench_node *node);
+void bench_node_drive(struct bench_node *node, const bool *done);
 
 void bench_node_stats(struct bench_node *node, troupe_stats *ret_stats);
 

@@ -249,3 +249,7 @@ void bench_node_stats(struct bench_node *node, troupe_stats *ret_stats)
 {
     troupe_system_stats(node->system, ret_stats);
 }
+
+troupe_worker *bench_node_worker(struct bench_node *node) { return node->drivers[0].worker; }
+
+void bench_node_drive(struct bench_node *node, const bool *done) { drive(&node->drivers[0], done); }

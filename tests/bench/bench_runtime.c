@@ -206,6 +206,8 @@ static int run_cases(const struct options *options)
     if (error == 0)
         error = run_list(bench_cases_messages, options, false);
     if (error == 0)
+        error = run_list(bench_cases_topics, options, false);
+    if (error == 0)
         error = run_list(bench_cases_actors, options, false);
     return error != 0 ? 1 : 0;
 }
@@ -273,7 +275,7 @@ static uint64_t number(const char *text, uint64_t max)
 
 static bool add_name(struct options *options, const char *name)
 {
-    if (!is_case(bench_cases_messages, name) && !is_case(bench_cases_actors, name)) {
+    if (!is_case(bench_cases_messages, name) && !is_case(bench_cases_topics, name) && !is_case(bench_cases_actors, name)) {
         fprintf(stderr, "bench_runtime: there is no case \"%s\"; --list names them\n", name);
         return false;
     }
@@ -330,6 +332,7 @@ int main(int argc, char **argv)
             break;
         case 'l':
             print_list(bench_cases_messages);
+            print_list(bench_cases_topics);
             print_list(bench_cases_actors);
             return 0;
         case 'h':

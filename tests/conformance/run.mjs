@@ -11,7 +11,7 @@
 //   {"stop": to, "mode": "stop" | "drain" | "kill"}                  waits for the end
 //
 // What is expected: "reply" (equal), "reply_has" (these members are there), "reply_min" (these are at least as large),
-// "reply_text" and "reply_content_type" (exactly), "error" ({"code", "status", "detail"}, each when it is given).
+// "reply_matches" (these match a regular expression), "reply_text" and "reply_content_type" (exactly), "error" ({"code", "status", "detail"}, each when it is given).
 // Without "error" a step must succeed. "eventually": true repeats the step until it holds, for at most WITHIN_MS of the
 // host's time.
 //
@@ -71,6 +71,9 @@ function check(step, result) {
   }
   for (const [member, value] of Object.entries(step.reply_min ?? {})) {
     assert.ok(JSON.parse(result.body)[member] >= value, `${member} of ${result.body} is under ${value}`)
+  }
+  for (const [member, pattern] of Object.entries(step.reply_matches ?? {})) {
+    assert.match(JSON.parse(result.body)[member], new RegExp(pattern), `${member} of ${result.body}`)
   }
   if ('reply_text' in step) assert.equal(result.body, step.reply_text)
   if ('reply_content_type' in step) assert.equal(result.contentType, step.reply_content_type)

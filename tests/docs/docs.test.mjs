@@ -6,6 +6,7 @@
 //   ```text or ```json right behind it    is what it prints (lib/expect.mjs says how it is compared)
 //   <!-- docs-test: skip REASON -->       above a block: it is not run
 //   <!-- docs-test: exit N -->            above a block: its last command ends with this status, not with 0
+//   <!-- docs-test: background -->        above a block: it starts a node that runs until the document ends
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -76,6 +77,6 @@ test('a directive is one that is known, above a block of commands', () => {
     const directives = [...text.matchAll(/^<!-- docs-test: (.*) -->$/gm)].map((match) => match[1])
     const used = examplesOf(document).map((example) => example.directive).filter((directive) => directive !== null)
     assert.deepEqual(directives, used, `${document}: a directive stands above something else`)
-    for (const directive of directives) assert.match(directive, /^(skip .+|exit \d+)$/, document)
+    for (const directive of directives) assert.match(directive, /^(skip .+|exit \d+|background)$/, document)
   }
 })

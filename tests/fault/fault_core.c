@@ -19,7 +19,8 @@
 
 #include "port/port.h"
 
-#define REQUESTS 24u
+#define REQUESTS 32u
+#define READERS 4u
 #define ALLOCATIONS_MAX 100000u
 
 /* ---- the world of one run ---- */
@@ -36,6 +37,8 @@ static struct world {
         unsigned started, done;
     } requests[REQUESTS];
     unsigned requests_count;
+    troupe_subscription readers[READERS];
+    unsigned events;
 } world;
 
 /* A result that may be: success, no memory, or what follows from an earlier one. */
@@ -59,6 +62,7 @@ static int check(int rc)
     case TROUPE_E_KILLED:
     case TROUPE_E_START_FAILED:
     case TROUPE_E_APP:
+    case TROUPE_E_UNREACHABLE:
         return rc;
     default:
         fail_msg("an unexpected error: %s", troupe_error_lookup(rc)->code);
@@ -249,6 +253,17 @@ static int do_timers_and_names(troupe_ctx *ctx, struct state *state)
     return 0;
 }
 
+static int do_publish(troupe_ctx *ctx, struct state *state)
+{
+    char id[TROUPE_EVENT_ID_TEXT_MAX];
+
+    (void)state;
+    for (unsigned i = 0; i < 20; i++) /* the ring grows once */
+        check(troupe_publish(ctx, "small", troupe_body_bytes(big, 10, NULL)));
+    check(troupe_publish_id(ctx, "large", troupe_body_bytes(big, sizeof big, "application/x-large"), id));
+    return 0;
+}
+
 static int do_answer_kept(troupe_ctx *ctx, struct state *state)
 {
     check(troupe_reply_to(ctx, state->kept, troupe_body_bytes(big, sizeof big, NULL)));
@@ -267,6 +282,8 @@ static void on_done(troupe_request *request, const troupe_answer *answer)
 {
     ++*(unsigned *)request->user;
     check(answer->error);
+    if (answer->exit != NULL)
+        assert_true(answer->error == 0 || answer->exit->cause == TROUPE_EXIT_NOPROC);
 }
 
 static troupe_request *next_request(void)
@@ -341,6 +358,82 @@ static void step_kept(void)
     tell(5, do_answer_kept);
 }
 static void step_info(void) { troupe_request_info(world.worker, next_request(), on_done, world.refs[1], 100); }
+
+/* One subscriber for each actor; whoever is ready reads all. */
+static void on_ready(troupe_subscription *subscription)
+{
+    troupe_event event;
+    int rc;
+
+    while ((rc = troupe_subscription_read(subscription, &event)) == 1)
+        world.events++;
+    check(rc);
+}
+
+static void step_subscribe(void)
+{
+    static const unsigned numbers[READERS] = {1, 2, 4, 5};
+
+    for (unsigned i = 0; i < READERS; i++) {
+        troupe_subscription *reader = &world.readers[i];
+        troupe_unsubscribe(reader);
+        reader->ready = on_ready;
+        if (troupe_ref_is_actor(world.refs[numbers[i]]))
+            check(troupe_subscribe(world.worker, reader, world.refs[numbers[i]],
+                                   i % 2 ? TROUPE_FROM_OLDEST : TROUPE_FROM_NOW, (troupe_event_id){0}));
+    }
+}
+static void step_publish(void)
+{
+    tell(1, do_publish);
+    tell(2, do_publish);
+    tell(5, do_publish);
+}
+
+/* A topic of the system, from its beginning to its end. */
+static void step_topic(void)
+{
+    troupe_topic *topic;
+    troupe_subscription reader = {.ready = on_ready};
+
+    if (check(troupe_topic_new(world.system, &topic)))
+        return;
+    int rc = check(troupe_subscribe_to(world.worker, &reader, topic, TROUPE_FROM_OLDEST, (troupe_event_id){0}));
+    for (unsigned i = 0; i < 3; i++)
+        check(troupe_topic_publish(topic, troupe_view_of("t"), troupe_body_bytes(big, 10, "x/y"), NULL));
+    run();
+    troupe_topic_drop(topic);
+    run();
+    if (rc == 0)
+        troupe_unsubscribe(&reader);
+}
+
+/* Who monitors is told once; who has taken it back never. */
+static void step_monitor(void)
+{
+    troupe_request taken_back = {0};
+    unsigned told = 0;
+
+    for (unsigned number = 1; number < 6; number += 2)
+        troupe_request_monitor(world.worker, next_request(), on_done, world.refs[number]);
+    taken_back.user = &told;
+    troupe_request_monitor(world.worker, &taken_back, on_done, world.refs[1]);
+    unsigned at_once = told;
+    run();
+    troupe_request_cancel(&taken_back);
+    assert_true(told == at_once || world.no_memory != 0);
+}
+
+/* Names of another home, and one that the cluster takes away. */
+static void step_names(void)
+{
+    troupe_ref far = {{0, 77}, 1, 1}, holder;
+
+    check(troupe_system_name_put(world.system, troupe_view_of("far"), far, &holder));
+    check(troupe_system_name_drop(world.system, troupe_view_of("far"), far));
+    if (troupe_ref_is_actor(world.refs[1]))
+        check(troupe_system_name_drop(world.system, troupe_view_of("third name"), world.refs[1]));
+}
 static void step_time(void) { pass(30); }
 static void step_fail(void)
 {
@@ -358,9 +451,10 @@ static void step_drain(void)
     troupe_request_stop(world.worker, next_request(), on_done, world.refs[3], TROUPE_DRAIN, troupe_view_of("x"), 100);
 }
 
-static void (*const steps[])(void) = {step_first,    step_second, step_spawn, step_bonds, step_messages, step_timers,
-                                      step_calls,    step_kept,   step_info,  step_time,  step_fail,     step_time,
-                                      step_messages, step_calls,  step_kill,  step_drain, step_time};
+static void (*const steps[])(void) = {
+    step_first, step_second,    step_spawn,   step_bonds,    step_messages, step_timers, step_calls, step_kept,
+    step_info,  step_subscribe, step_publish, step_monitor,  step_topic,    step_names,  step_time,  step_fail,
+    step_time,  step_subscribe, step_publish, step_messages, step_calls,    step_kill,   step_drain, step_time};
 #define STEPS (sizeof steps / sizeof steps[0])
 
 /* Run it all. fails_from: the step from which each step begins with a failing allocation. */
@@ -393,6 +487,9 @@ static void play(size_t fails_from)
         troupe_system_shutdown(world.worker, TROUPE_STOP, 1000);
         run();
         pass(1500); /* a failure at its very beginning costs it a pass */
+        for (unsigned i = 0; i < READERS; i++)
+            troupe_unsubscribe(&world.readers[i]);
+        run();
         troupe_system_stats(world.system, &stats);
         assert_int_equal(stats.actors, 0);
         assert_int_equal(stats.names, 0);
@@ -401,6 +498,8 @@ static void play(size_t fails_from)
         for (unsigned i = 0; i < REQUESTS; i++)
             assert_int_equal(world.requests[i].done, world.requests[i].started);
     }
+    for (unsigned i = 0; i < READERS; i++)
+        troupe_unsubscribe(&world.readers[i]);
     troupe_system_free(world.system);
 }
 
@@ -425,6 +524,7 @@ static void test_the_scenario_itself_needs_no_mercy(void **state)
     play(STEPS);
     assert_int_equal(world.no_memory, 0);
     assert_true(world.inits >= 7); /* five actors, and restarts */
+    assert_true(world.events > 80);
 }
 
 static void test_each_allocation_fails_in_turn(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See lab.h. Events in the log: i init, n note, q ask, t timer, d down, r reply, s stop hook, f fini, x end. */
+ * See lab.h. Events in the log: i init, n note, q ask, t timer, d down, r reply, l name lost, s stop hook, f fini, x end. */
 #include "lib/lab.h"
 
 #include <stdio.h>
@@ -54,6 +54,11 @@ static int receive(troupe_ctx *ctx, void *memory, const troupe_msg *msg)
     if (msg->kind == TROUPE_MSG_WRITABLE) {
         puppet->writables++;
         return 0;
+    }
+    if (msg->kind == TROUPE_MSG_NAME_LOST) {
+        puppet->names_lost++;
+        note(puppet, 'l');
+        return run_fn(puppet->on_note, ctx, puppet);
     }
     switch (msg->op) {
     case 0: /* do */
@@ -130,7 +135,7 @@ static const troupe_type types[] = {
                               .types_count = 3, .state_bytes = sizeof(struct state), .flags = bits, .init = init,      \
                               .receive = receive, .down = down, .child = child, .stop = stop, .fini = fini             \
     }
-static const troupe_behavior puppet_behavior = PUPPET("puppet", TROUPE_BEHAVIOR_WRITABLE);
+static const troupe_behavior puppet_behavior = PUPPET("puppet", TROUPE_BEHAVIOR_WRITABLE | TROUPE_BEHAVIOR_NAME_LOST);
 static const troupe_behavior trap_behavior = PUPPET("trap", TROUPE_BEHAVIOR_TRAP_EXIT);
 
 /* ---- the system ---- */
@@ -230,6 +235,12 @@ static void on_done(troupe_request *request, const troupe_answer *answer)
     size_t len = answer->body.len < sizeof asked->body ? answer->body.len : sizeof asked->body - 1;
     if (len > 0)
         memcpy(asked->body, answer->body.ptr, len);
+    if (answer->exit != NULL) {
+        asked->cause = answer->exit->cause;
+        len = answer->exit->detail.len < sizeof asked->detail ? answer->exit->detail.len : sizeof asked->detail - 1;
+        if (len > 0)
+            memcpy(asked->detail, answer->exit->detail.ptr, len);
+    }
     if (answer->info != NULL) {
         asked->info_monitors = answer->info->monitored_by_count;
         asked->info_timers = answer->info->timers_count;
@@ -326,6 +337,11 @@ void lab_stop(struct lab *lab, troupe_ref ref, enum troupe_stop_mode mode, struc
 void lab_info(struct lab *lab, struct puppet *puppet, struct lab_request *request)
 {
     troupe_request_info(lab->worker, fresh(request), on_done, puppet->ref, 1000);
+}
+
+void lab_monitor(struct lab *lab, troupe_ref ref, struct lab_request *request)
+{
+    troupe_request_monitor(lab->worker, fresh(request), on_done, ref);
 }
 
 /* ---- looking ---- */

@@ -49,7 +49,7 @@ struct puppet {
 
     struct lab *lab;
     troupe_ref ref; /* of the present incarnation */
-    unsigned inits, notes, asks, timers, writables, downs, stops, finis, replies, ends;
+    unsigned inits, notes, asks, timers, writables, downs, stops, finis, replies, ends, names_lost;
     unsigned started, restarting, ended; /* child events */
     const troupe_msg *msg;               /* during on_note, on_ask, on_timer */
     troupe_down down;
@@ -66,6 +66,8 @@ struct lab_request {
     int error;
     unsigned times;
     char body[64]; /* of the answer, as far as it fits */
+    enum troupe_exit_cause cause; /* of a monitor's down */
+    char detail[64];              /* the same */
     troupe_ref ref;
     uint32_t info_monitors, info_timers, info_children;
 };
@@ -99,6 +101,7 @@ void lab_ask_type(struct lab *lab, struct puppet *puppet, const char *type, stru
 void lab_stop(struct lab *lab, troupe_ref ref, enum troupe_stop_mode mode, struct lab_request *request,
               uint32_t timeout_ms);
 void lab_info(struct lab *lab, struct puppet *puppet, struct lab_request *request);
+void lab_monitor(struct lab *lab, troupe_ref ref, struct lab_request *request);
 
 /* Do all that can be done now. */
 void lab_run(struct lab *lab);

@@ -36,7 +36,7 @@ test('each command has its help, which the manual page and the docs repeat', asy
   const manual = source('docs/man/troupe.1').replaceAll('\\-', '-')
   const docs = source('docs/cli.md')
   const all = await commands()
-  assert.equal(all.length, 11)
+  assert.equal(all.length, 18)
   for (const command of all) {
     const help = await troupe([command, '--help'])
     assert.equal(help.code, 0)
@@ -71,6 +71,8 @@ test('usage errors are exit code 2 and say what is wrong', async () => {
     [['ls', '--url', 'http://me:secret@x'], /no user/],
     [['ls', '--url', 'http://x', '--node', 'n.a'], /twice/],
     [['completion', 'tcsh'], /bash, zsh or fish/],
+    [['ls', '--color', 'blue'], /--color is 'blue'; it must be one of auto\|always\|never/],
+    [['ls', '--watch=often', '--url', 'http://x'], /--watch is 'often'/],
     [['completion', 'bash', '--url', 'http://x'], /unrecognized option '--url'/],
     [['spawn', 'a b', '--url', 'http://127.0.0.1:1'], /a behavior has 1 to 64/],
   ]
@@ -123,6 +125,10 @@ test('the bash completion parses and completes', async (t) => {
   }
   assert.deepEqual(await complete('troupe '), await commands())
   assert.deepEqual(await complete('troupe c'), ['call', 'cast', 'completion'])
+  assert.deepEqual(await complete('troupe nodes --watch d'), ['drain'])
+  assert.deepEqual(await complete('troupe tail -w5 @ho'), ['@hot'])
+  assert.deepEqual(await complete('troupe token '), ['new', 'hash'])
+  assert.deepEqual(await complete('troupe top --sort r'), ['rate'])
   assert.deepEqual(await complete('troupe stop --mo'), ['--mode'])
   assert.deepEqual(await complete('troupe stop --mode '), ['stop', 'drain', 'kill'])
   assert.deepEqual(await complete('troupe -o json stop --mode=d'), ['drain'])
@@ -138,7 +144,7 @@ test('each shell gets each command and option', async () => {
   for (const shell of ['bash', 'zsh', 'fish']) {
     const { stdout, code } = await troupe(['completion', shell])
     assert.equal(code, 0)
-    for (const word of [...(await commands()), 'mailbox-policy', 'if-exists', 'drop_oldest']) {
+    for (const word of [...(await commands()), 'mailbox-policy', 'if-exists', 'drop_oldest', 'token-file']) {
       assert.ok(stdout.includes(word), `${word} is not in the script for ${shell}`)
     }
   }
@@ -153,7 +159,9 @@ test('no node to be found is exit code 3, with the remedy', async () => {
 
   const url = `http://127.0.0.1:${await freePort()}`
   const told = `troupe: cannot reach ${url}: connection refused; start a node with 'trouped' or give --url\n`
-  for (const line of ['ls', 'spawn counter', 'call @a b', 'cast @a b', 'info @a', 'stop @a', 'names', 'names a']) {
+  for (const line of [
+    'ls', 'spawn counter', 'call @a b', 'cast @a b', 'info @a', 'stop @a', 'names', 'names a', 'nodes', 'nodes n.a',
+    'nodes drain n.a', 'watch', 'tail @a', 'top', 'status', 'tickets', 'ls --watch']) {
     const result = await troupe([...line.split(' '), '--url', url])
     assert.equal(result.code, 3)
     assert.equal(result.stderr, told)

@@ -3,6 +3,7 @@
  * What the random actors choose from: whom, and what. Each action tells the model before or after, as the promise
  * begins; those of messages are in messages.c. */
 #include "chaos.h"
+#include "subscriber.h"
 
 /* ---- choosing ---- */
 
@@ -260,7 +261,7 @@ void chaos_act(troupe_ctx *ctx, uint32_t self, uint32_t energy)
 
     if (to == 0 || sim_world.failed)
         return;
-    switch (chaos_below(ctx, 40)) {
+    switch (chaos_below(ctx, 42)) {
     case 0:
         chaos_flood(ctx, self, to);
         break;
@@ -329,6 +330,10 @@ void chaos_act(troupe_ctx *ctx, uint32_t self, uint32_t energy)
     case 29:
         chaos_call(ctx, self, to, energy, false, chaos_on_reply);
         break;
+    case 30:
+    case 31:
+        subscriber_publish(ctx, self);
+        break;
     default:
         chaos_cast(ctx, self, to, energy);
         break;
@@ -341,5 +346,7 @@ void chaos_last_words(troupe_ctx *ctx, uint32_t self)
 
     if (to != 0 && chaos_below(ctx, 2) == 0)
         chaos_cast(ctx, self, to, 0);
+    if (chaos_below(ctx, 4) == 0)
+        subscriber_publish(ctx, self);
     chaos_answer_kept(ctx, self);
 }

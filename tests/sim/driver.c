@@ -5,6 +5,7 @@
  * come, as a blocked thread would be: so a lost wake-up leaves work undone, and rest.c sees it. */
 #include "chaos.h"
 #include "outsider.h"
+#include "subscriber.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -203,7 +204,7 @@ static void step(void)
 {
     uint32_t i = sim_below(driver.workers);
 
-    switch (sim_below(16)) {
+    switch (sim_below(18)) {
     case 0:
     case 1:
         pass_time();
@@ -212,6 +213,10 @@ static void step(void)
     case 3:
     case 4:
         outsider_act(unparked(i));
+        break;
+    case 5:
+    case 6:
+        subscriber_act(unparked(i));
         break;
     default:
         if (may_run(i) && run(i, 1 + sim_below(6)) && sim_below(2) == 0)
@@ -263,9 +268,9 @@ static void shut_down(uint64_t baseline)
         return;
     }
     sim_world.now_ns += 1000000u;
-    settle();
-    if (!sim_world.failed && outsider_rest())
-        model_end(baseline);
+    if (!settle() || !subscriber_rest() || !subscriber_end() || !settle() || !outsider_rest())
+        return;
+    model_end(baseline);
 }
 
 static int make_system(uint64_t seed)
@@ -302,6 +307,7 @@ void sim_run(const struct sim_options *options, struct sim_result *ret_result)
 
     memset(&driver, 0, sizeof driver);
     outsider_init();
+    subscriber_init();
     sim_world = (struct sim_world){.random = options->seed * 0x9e3779b97f4a7c15u,
                                    .now_ns = 1000000000u,
                                    .signature = 0xcbf29ce484222325u,

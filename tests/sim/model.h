@@ -52,6 +52,8 @@ struct model_actor {
     uint64_t period_ms;
     uint64_t restarts_ms[64]; /* the last ones, a ring */
     uint32_t restarts_count;
+    uint64_t published; /* events of its topic */
+    char epoch[17];     /* of its topic, once it has published */
     bool must_fail; /* one restart too many: nothing but its end may follow */
 };
 

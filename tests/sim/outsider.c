@@ -7,7 +7,7 @@
 
 #include "chaos.h"
 
-enum ask { ASK_CALL, ASK_SPAWN, ASK_STOP, ASK_INFO };
+enum ask { ASK_CALL, ASK_SPAWN, ASK_STOP, ASK_INFO, ASK_MONITOR };
 
 struct asked {
     struct troupe_request request;
@@ -16,6 +16,7 @@ struct asked {
     uint32_t target, call;
     uint64_t deadline_ms;
     struct birth birth;
+    bool was_gone; /* the target of a monitor */
 };
 
 static struct asked asked_all[SIM_REQUESTS_MAX];
@@ -28,6 +29,36 @@ bool outsider_rest(void)
         if (asked_all[i].open)
             return sim_fail("a request (kind %d) is not answered after the shutdown", (int)asked_all[i].what);
     return true;
+}
+
+bool outsider_rest_monitors(void)
+{
+    for (uint32_t i = 0; i < SIM_REQUESTS_MAX; i++)
+        if (asked_all[i].open && asked_all[i].what == ASK_MONITOR && model_actor_at(asked_all[i].target)->ended)
+            return sim_fail("an outsider was not told that actor %u ended", asked_all[i].target);
+    return true;
+}
+
+/* A down comes once, with the cause, and behind the answers that the actor gave to this worker. */
+static void on_down(const struct asked *asked, const troupe_worker *worker, const troupe_exit *exit)
+{
+    const struct model_actor *dead = model_actor_at(asked->target);
+    enum troupe_exit_cause want = asked->was_gone ? TROUPE_EXIT_NOPROC : dead->exit.cause;
+
+    if (!dead->ended)
+        sim_fail("an outsider got the down of %u, which lives", asked->target);
+    else if (exit->cause != want)
+        sim_fail("an outsider's down of %u says %s instead of %s", asked->target, troupe_exit_word(exit->cause),
+                 troupe_exit_word(want));
+    for (uint32_t i = 0; i < SIM_REQUESTS_MAX && !asked->was_gone; i++) {
+        const struct asked *other = &asked_all[i];
+        if (!other->open || other->what != ASK_CALL || other->target != asked->target ||
+            other->request.worker != worker)
+            continue;
+        enum model_answer answer = model.calls.at[other->call].answer;
+        if (answer == MODEL_REPLIED || answer == MODEL_REFUSED || answer == MODEL_APP_REFUSED)
+            sim_fail("an outsider got the down of %u before its answer", asked->target);
+    }
 }
 
 static void on_done(troupe_request *request, const troupe_answer *answer)
@@ -61,6 +92,9 @@ static void on_done(troupe_request *request, const troupe_answer *answer)
     case ASK_INFO:
         if (answer->error == 0 && !troupe_ref_equal(answer->info->peek.ref, model_actor_at(asked->target)->ref))
             sim_fail("an info request was answered for another actor");
+        break;
+    case ASK_MONITOR:
+        on_down(asked, request->worker, answer->exit);
         break;
     }
 }
@@ -142,6 +176,23 @@ static void ask_info(troupe_worker *worker, uint32_t to)
         troupe_request_info(worker, &asked->request, on_done, model_actor_at(to)->ref, 1 + sim_below(50));
 }
 
+static void ask_monitor(troupe_worker *worker, uint32_t to)
+{
+    struct asked *asked = free_request(ASK_MONITOR, to);
+
+    if (asked == NULL)
+        return;
+    asked->was_gone = model_actor_at(to)->ended;
+    troupe_request_monitor(worker, &asked->request, on_done, model_actor_at(to)->ref);
+    if (asked->was_gone && asked->open)
+        sim_fail("a monitor of actor %u, which has ended, was not answered at once", to);
+}
+
+static bool may_cancel(const struct asked *asked)
+{
+    return asked->what == ASK_CALL || asked->what == ASK_INFO || asked->what == ASK_MONITOR;
+}
+
 void outsider_act(troupe_worker *worker)
 {
     uint32_t to = chaos_target_of(sim_random());
@@ -150,7 +201,7 @@ void outsider_act(troupe_worker *worker)
         ask_spawn(worker);
         return;
     }
-    switch (sim_below(24)) {
+    switch (sim_below(26)) {
     case 0:
         ask_stop(worker, to);
         break;
@@ -159,7 +210,7 @@ void outsider_act(troupe_worker *worker)
         break;
     case 2: {
         struct asked *asked = &asked_all[sim_below(SIM_REQUESTS_MAX)];
-        if (asked->open && asked->request.worker == worker && (asked->what == ASK_CALL || asked->what == ASK_INFO)) {
+        if (asked->open && asked->request.worker == worker && may_cancel(asked)) {
             asked->open = false;
             if (asked->what == ASK_CALL)
                 model.calls.at[asked->call].over = true;
@@ -168,13 +219,16 @@ void outsider_act(troupe_worker *worker)
         break;
     }
     case 3:
+        ask_monitor(worker, to);
+        break;
     case 4:
     case 5:
     case 6:
     case 7:
     case 8:
     case 9:
-    case 10: {
+    case 10:
+    case 11: {
         uint32_t energy = 3 + sim_below(6);
         troupe_body body = chaos_body(sim_random(), 0, to, energy, 0, 0);
         model_sending(0, to);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The proof that the simulator can find a bug: a build of the core with ten bugs planted in it (base/plant.h), of which
+ * The proof that the simulator can find a bug: a build of the core with thirteen bugs planted in it (base/plant.h), of which
  * one at a time is switched on. Each must be found within 200 seeds, and nothing may be found when all are off.
  * Speaks TAP.
  *
@@ -37,6 +37,9 @@ static const char *const plants[] = {
     "a kept call is not answered at the end",
     "a kill counts as a normal end",
     "the mailbox takes one message too many",
+    "a subscriber is not told of the end of its actor",
+    "a subscriber that lags is told of one event too few",
+    "an outsider's down overtakes an answer",
 };
 #define PLANTS (sizeof plants / sizeof plants[0])
 

@@ -2,7 +2,8 @@
  *
  * The model's rules for a system at rest: every worker is parked and no deadline is due, so whatever has been promised
  * without a delay must have happened. This is where a lost wake-up, a lost message and a forgotten caller show. */
-#include "model.h"
+#include "outsider.h"
+#include "subscriber.h"
 
 #include <string.h>
 
@@ -245,7 +246,7 @@ bool model_rest(void)
     REST_ALL(model.timers, model.timers_from, rest_timer);
     REST_ALL(model.monitors, model.monitors_from, rest_monitor);
     REST_ALL(model.links, model.links_from, rest_link);
-    return rest_room() && rest_scan();
+    return rest_room() && outsider_rest_monitors() && subscriber_rest() && rest_scan();
 }
 
 bool model_end(uint64_t baseline)

@@ -4,12 +4,13 @@
  *
  *   driver.c      the world: the virtual clock, which worker runs next and for how many turns, parking
  *   outsider.c    those who spawn, call, cast and stop by requests
+ *   subscriber.c  those who read what actors publish
  *   chaos.c       the actors: a behavior that does something random in every turn; actions.c and messages.c say what
  *   model.c       the rules: a shadow of the system that is told of every event, and says which one broke a promise;
  *                 model_life.c has those of start and end, children, monitors, names, timers
  *   rest.c        the rules that can be judged only when nothing is left to do at this instant
  *   main.c        the command line: many seeds, each twice
- *   planted.c     the proof that the rules bite: the same, against a build of the core with ten planted bugs
+ *   planted.c     the proof that the rules bite: the same, against a build of the core with thirteen planted bugs
  *
  * All that can be observed (who received what from whom, ends, downs, child events, answers) is folded into one hash,
  * the order signature (after Pony's systematic testing): the same seed gives the same signature, or something in the

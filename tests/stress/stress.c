@@ -19,13 +19,15 @@
 
 #include <troupe/system.h>
 
+#include "sleeper.h"
+
 #define WORKERS_MAX 8u
+#define ASK_AGAIN_NS 1000000u
 #define OPEN_MAX 128u   /* open requests of a worker */
 #define BOARD 256u      /* places where actors leave their ids for others */
 #define HOT 3u          /* places that everybody likes to send to */
 #define ACTORS_MAX 300u /* spawns pause above it */
 #define SENDERS 64u     /* of which an actor remembers the last sequence number */
-#define SECONDS_MAX 100
 
 static struct {
     _Atomic uint64_t casts, received, calls, calls_over, calls_left, monitors, downs, monitors_left;
@@ -320,9 +322,7 @@ static const troupe_behavior rover = {TROUPE_BEHAVIOR_HEAD,
 
 struct driver {
     pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t roused;
-    bool woken; /* under the lock */
+    struct sleeper sleeper;
     uint32_t index;
     uint64_t random;
     troupe_worker *worker;
@@ -336,23 +336,10 @@ struct driver {
 static struct driver drivers[WORKERS_MAX];
 static _Thread_local struct driver *this_driver;
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void on_wake(void *user, uint32_t worker)
 {
-    struct driver *driver = &drivers[worker];
-
     (void)user;
-    pthread_mutex_lock(&driver->lock);
-    driver->woken = true;
-    pthread_cond_signal(&driver->roused);
-    pthread_mutex_unlock(&driver->lock);
+    sleeper_wake(&drivers[worker].sleeper);
 }
 
 static void on_ended(void *user, troupe_ref actor, const char *behavior, const troupe_exit *exit)
@@ -419,23 +406,6 @@ static void ask(struct driver *driver)
                             troupe_body_bytes(&note, sizeof note, NULL), troupe_view_of("stress"), draw(driver, 50));
 }
 
-/* Sleep until somebody wakes us or the delay is over. There is no look around now and then: a wake-up that is lost must
- * not be made good by chance. */
-static void rest(struct driver *driver, uint64_t delay_ns)
-{
-    const uint64_t most_ns = (uint64_t)SECONDS_MAX * 1000000000u;
-    struct timespec until;
-    uint64_t at = now_ns() + (delay_ns > most_ns ? most_ns : delay_ns);
-
-    until.tv_sec = (time_t)(at / 1000000000u);
-    until.tv_nsec = (long)(at % 1000000000u);
-    pthread_mutex_lock(&driver->lock);
-    while (!driver->woken && pthread_cond_timedwait(&driver->roused, &driver->lock, &until) == 0)
-        ;
-    driver->woken = false;
-    pthread_mutex_unlock(&driver->lock);
-}
-
 static void end_all(void)
 {
     atomic_store(&world.over, true);
@@ -449,10 +419,10 @@ static void *drive(void *argument)
     uint32_t left = world.requests_each;
     bool shutting_down = false;
     troupe_stats stats;
-    uint64_t give_up_ns = now_ns() + (uint64_t)SECONDS_MAX * 1000000000u;
+    uint64_t give_up_ns = sleeper_now_ns() + (uint64_t)SLEEPER_SECONDS_MAX * 1000000000u;
 
     while (!atomic_load(&world.over)) {
-        uint64_t delay_ns = troupe_worker_poll(driver->worker, now_ns(), 1 + draw(driver, 64));
+        uint64_t delay_ns = troupe_worker_poll(driver->worker, sleeper_now_ns(), 1 + draw(driver, 64));
         for (uint32_t i = left == 0 ? 0 : draw(driver, 8); i > 0 && left > 0 && driver->open < OPEN_MAX; i--) {
             ask(driver);
             delay_ns = 0;
@@ -469,12 +439,14 @@ static void *drive(void *argument)
             if (stats.actors == 0 && atomic_load(&world.answers) == atomic_load(&world.requests))
                 end_all();
         }
-        if (now_ns() > give_up_ns) {
+        if (sleeper_now_ns() > give_up_ns) {
             fail("the system did not come to its end");
             end_all();
         }
+        if (left > 0 && delay_ns > ASK_AGAIN_NS)
+            delay_ns = ASK_AGAIN_NS; /* it has more to ask, whoever sleeps */
         if (delay_ns != 0 && troupe_worker_park(driver->worker)) {
-            rest(driver, delay_ns);
+            sleeper_rest(&driver->sleeper, delay_ns);
             troupe_worker_unpark(driver->worker);
         }
     }
@@ -500,7 +472,6 @@ int main(int argc, char **argv)
                                    .wake = on_wake,
                                    .ended = on_ended};
     troupe_stats stats;
-    pthread_condattr_t attributes;
 
     world.requests_each = 20000;
     for (int i = 1; i + 1 < argc; i += 2) {
@@ -522,15 +493,12 @@ int main(int argc, char **argv)
     troupe_system_stats(world.system, &stats);
     uint64_t baseline = stats.memory_bytes;
     atomic_store(&world.asking, config.workers);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     for (uint32_t i = 0; i < config.workers; i++) {
         struct driver *driver = &drivers[i];
         driver->index = i;
         driver->random = config.seed + i;
         driver->worker = troupe_system_worker(world.system, i);
-        pthread_mutex_init(&driver->lock, NULL);
-        pthread_cond_init(&driver->roused, &attributes);
+        sleeper_init(&driver->sleeper);
     }
     for (uint32_t i = 0; i < config.workers; i++)
         if (pthread_create(&drivers[i].thread, NULL, drive, &drivers[i]) != 0)
@@ -538,7 +506,7 @@ int main(int argc, char **argv)
     for (uint32_t i = 0; i < config.workers; i++)
         pthread_join(drivers[i].thread, NULL);
     for (uint32_t i = 0; i < config.workers; i++) /* answers that came after their deadline may lie there */
-        (void)troupe_worker_poll(drivers[i].worker, now_ns(), 64);
+        (void)troupe_worker_poll(drivers[i].worker, sleeper_now_ns(), 64);
 
     troupe_system_stats(world.system, &stats);
     const char *failure = atomic_load(&world.failure);

@@ -57,6 +57,32 @@ static void origins_are_compared_whole_test(void **state)
     }
 }
 
+static bool is_member(void *user, troupe_view origin)
+{
+    unsigned *asked = user;
+    (*asked)++;
+    return troupe_view_equal(origin, troupe_view_of("http://10.0.0.2:41873"));
+}
+
+/* The cluster is asked about nothing but well-formed origins, and its answer is about the whole of it. */
+static void a_page_of_a_member_may_use_the_node_test(void **state)
+{
+    unsigned asked = 0;
+    const struct origin_rules cluster_rules = {.is_member = is_member, .user = &asked};
+    const troupe_view host = troupe_view_of("10.0.0.1:41873");
+    (void)state;
+    assert_true(origin_is_allowed(&cluster_rules, troupe_view_of("http://10.0.0.1:41873"), host));
+    assert_int_equal(asked, 0);
+    assert_true(origin_is_allowed(&cluster_rules, troupe_view_of("http://10.0.0.2:41873"), host));
+    assert_false(origin_is_allowed(&cluster_rules, troupe_view_of("http://10.0.0.2:41873.evil.example"), host));
+    assert_false(origin_is_allowed(&cluster_rules, troupe_view_of("http://10.0.0.3:41873"), host));
+    asked = 0;
+    assert_false(origin_is_allowed(&cluster_rules, troupe_view_of("null"), host));
+    assert_false(origin_is_allowed(&cluster_rules, troupe_view_of("http://10.0.0.2:41873/"), host));
+    assert_false(origin_is_allowed(&cluster_rules, troupe_view_of(""), host));
+    assert_int_equal(asked, 0);
+}
+
 static void origins_of_flags_are_checked_test(void **state)
 {
     (void)state;
@@ -178,7 +204,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hosts_are_compared_whole_test), cmocka_unit_test(origins_are_compared_whole_test),
-        cmocka_unit_test(origins_of_flags_are_checked_test), cmocka_unit_test(the_guard_refuses_what_has_two_meanings_test),
+        cmocka_unit_test(origins_of_flags_are_checked_test),
+        cmocka_unit_test(a_page_of_a_member_may_use_the_node_test), cmocka_unit_test(the_guard_refuses_what_has_two_meanings_test),
         cmocka_unit_test(the_guard_picks_out_what_matters_test), cmocka_unit_test(gzip_with_weight_zero_is_not_wanted_test),
         cmocka_unit_test(too_many_fields_are_refused_test), cmocka_unit_test(too_many_bytes_are_refused_test),
     };

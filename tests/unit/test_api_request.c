@@ -20,6 +20,8 @@
 #include "api/reply.h"
 #include "api/router.h"
 #include "base/log.h"
+#include "cluster.h"
+#include "route/place.h"
 
 static const unsigned char page[] = "<p>";
 
@@ -87,7 +89,10 @@ static int open_world(void **state)
     snprintf(world.env.cluster, sizeof world.env.cluster, "c.0");
     world.env.version = "0.0.0";
     world.env.url = "http://127.0.0.1:1";
-    world.env.host = "127.0.0.1";
+    assert_int_equal(troupe_topic_new(world.env.system, &world.env.events), 0);
+    assert_int_equal(cluster_new(troupe_system_home(world.env.system), world.env.events, &world.env.members), 0);
+    const struct place_config place = {.system = world.env.system, .cluster = world.env.members};
+    assert_int_equal(place_new(&place, &world.env.place), 0);
     world.env.health = &world.health;
     world.env.traffic = no_traffic;
     atomic_store(&world.health.phase, API_UP);
@@ -98,6 +103,9 @@ static int open_world(void **state)
 static int close_world(void **state)
 {
     (void)state;
+    place_free(world.env.place);
+    cluster_free(world.env.members);
+    troupe_topic_drop(world.env.events);
     troupe_system_free(world.env.system);
     free(world.env.openapi);
     free(world.body);
@@ -398,6 +406,55 @@ static void lists_go_by_pages_test(void **state)
     assert_null(strstr(world.body, "\"name\":\"n4\""));
 }
 
+/* The members of `part` stand in `whole`, in the same order and from its beginning. */
+static void expect_beginning(json_t *whole, json_t *part)
+{
+    void *at = json_object_iter(whole);
+    assert_int_equal(json_object_size(part), 11);
+    for (void *it = json_object_iter(part); it != NULL; it = json_object_iter_next(part, it)) {
+        assert_string_equal(json_object_iter_key(it), json_object_iter_key(at));
+        assert_true(json_equal(json_object_iter_value(it), json_object_iter_value(at)));
+        at = json_object_iter_next(whole, at);
+    }
+}
+
+/* An item of the list is what the actor's own document begins with, whatever its name has in it. */
+static void an_item_of_a_list_is_the_actor_in_short_test(void **state)
+{
+    static const char *const names[] = {"a\"b\\\\c/", "\u00e9\U0001f600", "plain"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        json_t *body = json_pack("{s:s, s:s}", "behavior", "counter", "name", names[i]);
+        char *text = json_dumps(body, 0), target[128];
+        assert_int_equal(ask("POST", "/v1/actors", text), 201);
+        free(text);
+        json_decref(body);
+        assert_int_equal(ask("GET", "/v1/actors", NULL), 200);
+        json_t *list = json_loadb(world.body, world.body_len, 0, NULL);
+        json_t *item = json_array_get(json_object_get(list, "items"), i);
+        assert_string_equal(json_string_value(json_object_get(item, "name")), names[i]);
+        snprintf(target, sizeof target, "/v1/actors/%s", json_string_value(json_object_get(item, "ref")));
+        assert_int_equal(ask("GET", target, NULL), 200);
+        json_t *whole = json_loadb(world.body, world.body_len, 0, NULL);
+        expect_beginning(whole, item);
+        json_decref(whole);
+        json_decref(list);
+        assert_int_equal(ask("GET", "/v1/names", NULL), 200);
+        list = json_loadb(world.body, world.body_len, 0, NULL);
+        assert_int_equal(json_array_size(json_object_get(list, "items")), i + 1);
+        json_decref(list);
+    }
+}
+
+static void a_document_without_memory_is_a_problem_test(void **state)
+{
+    struct api_request req = {.env = &world.env, .transport = &transport};
+    struct text document = {.failed = true};
+    (void)state;
+    api_reply_text(&req, 200, &document, NULL, 0);
+    expect_problem(503, "no_memory", NULL);
+}
+
 static void only_known_hosts_and_origins_may_ask_test(void **state)
 {
     struct ask question = {.method = "GET", .target = "/version", .host = "evil.example"};
@@ -579,6 +636,7 @@ int main(void)
         API_TEST(a_wrong_method_is_told_the_right_ones_test), API_TEST(content_types_are_checked_test),
         API_TEST(bodies_pass_through_with_their_type_test), API_TEST(a_batch_is_one_body_a_line_test),
         API_TEST(a_batch_says_how_many_were_taken_test), API_TEST(lists_go_by_pages_test),
+        API_TEST(an_item_of_a_list_is_the_actor_in_short_test), API_TEST(a_document_without_memory_is_a_problem_test),
         API_TEST(only_known_hosts_and_origins_may_ask_test), API_TEST(a_reply_that_is_late_is_a_timeout_test),
         API_TEST(a_batch_is_told_by_its_whole_type_test), API_TEST(a_call_whose_time_is_over_is_not_handled_test),
         API_TEST(who_is_not_there_while_the_node_drains_may_be_elsewhere_test),

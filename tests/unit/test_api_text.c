@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Durations and sizes as people write them, and texts that are being built. */
+ * Durations, sizes and times as people write them, and texts that are being built. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "base/units.h"
 
@@ -121,13 +122,34 @@ static void urls_are_escaped_test(void **state)
     text_fini(&text);
 }
 
+/* Each day from 1970 on for 140 years: 2000 has a leap day, 2100 has none. And the last ms there is. */
+static void times_are_written_as_the_library_does_test(void **state)
+{
+    char text[CLOCK_TEXT_BYTES], expected[64];
+    uint64_t again = 0;
+    (void)state;
+    for (uint64_t day = 0; day < 51500; day++) {
+        uint64_t wall_ms = day * 86400000 + day * 7919 % 86400000;
+        time_t seconds = (time_t)(wall_ms / 1000);
+        struct tm tm;
+        size_t len = strftime(expected, 32, "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
+        snprintf(expected + len, sizeof expected - len, ".%03uZ", (unsigned)(wall_ms % 1000));
+        clock_format(wall_ms, text);
+        assert_string_equal(text, expected);
+        assert_true(clock_parse(text, &again));
+        assert_int_equal(again, wall_ms);
+    }
+    clock_format(UINT64_MAX, text);
+    assert_string_equal(text, "9999-12-31T23:59:59.999Z");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(durations_need_a_unit_test), cmocka_unit_test(sizes_may_have_a_unit_test),
         cmocka_unit_test(numbers_are_digits_only_test), cmocka_unit_test(json_strings_are_escaped_test),
         cmocka_unit_test(a_text_that_does_not_fit_says_so_test), cmocka_unit_test(a_text_on_the_heap_grows_test),
-        cmocka_unit_test(urls_are_escaped_test),
+        cmocka_unit_test(urls_are_escaped_test), cmocka_unit_test(times_are_written_as_the_library_does_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

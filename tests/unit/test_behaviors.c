@@ -35,7 +35,7 @@ static void test_tables_are_whole(void **state)
                 assert_int_equal(troupe_json_validate(type->reply_schema, strlen(type->reply_schema), NULL), 0);
         }
     }
-    assert_int_equal(count, 6);
+    assert_int_equal(count, 7);
     assert_null(troupe_behaviors_at(UINT32_MAX));
 }
 
@@ -59,6 +59,54 @@ static void test_echo_gives_back_any_body(void **state)
     assert_int_equal(world.outcome.body_len, 0);
     assert_int_equal(call(echo, "echo", "{not json"), 0);
     assert_string_equal(world.outcome.body, "{not json");
+}
+
+/* ---- topic ---- */
+
+static void assert_next_event(troupe_subscription *reader, const char *type, const char *content_type, const char *body)
+{
+    troupe_event event;
+
+    assert_int_equal(troupe_subscription_read(reader, &event), 1);
+    assert_true(troupe_view_equal(event.type, troupe_view_of(type)));
+    assert_true(troupe_view_equal(event.body, troupe_view_of(body)));
+    if (content_type == NULL)
+        assert_null(event.content_type);
+    else
+        assert_string_equal(event.content_type, content_type);
+    if (world.outcome.body_len > 0) { /* the caller was told its id */
+        char id[64];
+        snprintf(id, sizeof id, "{\"id\":\"%016llx.%llu\"}", (unsigned long long)event.id.epoch,
+                 (unsigned long long)event.id.seq);
+        assert_string_equal(world.outcome.body, id);
+    }
+    assert_int_equal(troupe_subscription_read(reader, &event), 0);
+}
+
+static void test_topic_publishes_what_it_is_sent(void **state)
+{
+    troupe_ref topic = must_spawn("topic", "");
+    troupe_subscription reader = {0};
+    size_t len = TROUPE_TOPIC_BYTES_MAX + 1;
+    char *large = calloc(1, len);
+
+    (void)state;
+    assert_non_null(large);
+    assert_int_equal(troupe_subscribe(world.worker, &reader, topic, TROUPE_FROM_NOW, (troupe_event_id){0}), 0);
+    assert_int_equal(call_body(topic, "publish", troupe_body_bytes("21,5", 4, "text/csv"), 0), 0);
+    assert_next_event(&reader, "publish", "text/csv", "21,5");
+    assert_int_equal(call(topic, "any.type", "{not json"), 0);
+    assert_next_event(&reader, "any.type", NULL, "{not json");
+    assert_int_equal(call_body(topic, "large", troupe_body_bytes(large, len, NULL), 0), TROUPE_E_TOO_LARGE);
+    assert_int_equal(troupe_worker_cast(world.worker, topic, troupe_view_of("large"), troupe_body_bytes(large, len, NULL),
+                                        troupe_view_of("")),
+                     0); /* nobody to tell */
+    assert_int_equal(
+        troupe_worker_cast(world.worker, topic, troupe_view_of("cast"), troupe_body_none(), troupe_view_of("")), 0);
+    run_due();
+    assert_next_event(&reader, "cast", NULL, "");
+    free(large);
+    troupe_unsubscribe(&reader);
 }
 
 /* ---- counter ---- */
@@ -600,6 +648,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_tables_are_whole),
         TEST(test_echo_gives_back_any_body),
+        TEST(test_topic_publishes_what_it_is_sent),
         TEST(test_counter_counts),
         TEST(test_counter_overflow_is_an_application_error),
         TEST(test_counter_takes_casts_and_forgives_bad_ones),

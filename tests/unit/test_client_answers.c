@@ -49,8 +49,10 @@ static void on_free(struct transport *base) { ((struct script *)base)->freed++; 
 static troupe_client *make_client(struct script *script, int http_status, const char *content_type, const char *body)
 {
     troupe_client *client = NULL;
-    *script = (struct script){
-        .base = {exchange, on_free}, .http_status = http_status, .content_type = content_type, .body = body};
+    *script = (struct script){.base = {.exchange = exchange, .free = on_free},
+                              .http_status = http_status,
+                              .content_type = content_type,
+                              .body = body};
     assert_int_equal(troupe__client_new_on(&script->base, "http://h", &client, NULL), 0);
     assert_string_equal(troupe_client_url(client), "http://h");
     return client;

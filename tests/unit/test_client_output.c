@@ -17,7 +17,7 @@
 
 /* ---- tables ---- */
 
-static const struct table_column columns[] = {{"NAME", false}, {"DEPTH", true}, {"STATE", false}};
+static const struct table_column columns[] = {{"NAME", false, false}, {"DEPTH", true, false}, {"STATE", false, true}};
 
 static void add(struct table *table, const char *name, const char *depth, const char *state)
 {
@@ -252,6 +252,26 @@ static void test_durations_are_written_for_people(void **state)
     }
 }
 
+static void test_bytes_are_written_for_people(void **state)
+{
+    static const struct {
+        uint64_t bytes;
+        const char *text;
+    } rows[] = {{0, "0 B"},
+                {1023, "1023 B"},
+                {1024, "1.0 KiB"},
+                {1048525, "1.0 MiB"}, /* not 1024.0 KiB */
+                {3u << 20, "3.0 MiB"},
+                {UINT64_C(19) << 30, "19.0 GiB"},
+                {UINT64_C(5) << 50, "5120.0 TiB"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[32];
+        cli_bytes_format(rows[i].bytes, text, sizeof text);
+        assert_string_equal(text, rows[i].text);
+    }
+}
+
 /* ---- commands ---- */
 
 static void test_a_misspelt_command_is_guessed(void **state)
@@ -295,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_durations_are_read),
         cmocka_unit_test(test_counts_are_read),
         cmocka_unit_test(test_durations_are_written_for_people),
+        cmocka_unit_test(test_bytes_are_written_for_people),
         cmocka_unit_test(test_a_misspelt_command_is_guessed),
         cmocka_unit_test(test_each_command_is_complete),
     };

@@ -552,6 +552,39 @@ static void test_replied_then_stopped_is_a_reply_and_then_a_down(void **state)
     assert_true(strstr(lab.log, "ar") < strstr(lab.log, "ad"));
 }
 
+/* ---- a subscriber that lagged by more than 10 items was unsubscribed silently (#225) ---- */
+
+static int publish_many(troupe_ctx *ctx, struct puppet *self)
+{
+    for (uint64_t i = 0; i < self->number; i++)
+        assert_int_equal(troupe_publish(ctx, "item", troupe_body_none()), 0);
+    return 0;
+}
+
+static void test_a_subscriber_that_lags_is_not_unsubscribed_silently(void **state)
+{
+    PUPPET(source, 's');
+    troupe_subscription slow = {0};
+    troupe_event event;
+    uint64_t seen = 0, missed = 0;
+
+    (void)state;
+    lab_spawn(&lab, &source, NULL);
+    assert_int_equal(troupe_subscribe(lab.worker, &slow, source.ref, TROUPE_FROM_NOW, (troupe_event_id){0}), 0);
+    source.number = 5000;
+    lab_do(&lab, &source, publish_many);
+    for (; troupe_subscription_read(&slow, &event) == 1; seen++)
+        missed += event.lagged;
+    assert_int_equal(seen, TROUPE_TOPIC_EVENTS_MAX);
+    assert_int_equal(seen + missed, 5000); /* it knows what it does not know */
+    source.number = 1;
+    lab_do(&lab, &source, publish_many);
+    assert_int_equal(troupe_subscription_read(&slow, &event), 1); /* and is still there */
+    assert_int_equal(event.id.seq, 5001);
+    assert_int_equal(event.lagged, 0);
+    troupe_unsubscribe(&slow);
+}
+
 #define TRAP(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -577,6 +610,7 @@ int main(void)
         TRAP(test_a_kill_that_comes_late_does_not_hit_the_successor_in_the_slot),
         TRAP(test_a_message_for_a_former_actor_does_not_reach_the_successor_in_the_slot),
         TRAP(test_replied_then_stopped_is_a_reply_and_then_a_down),
+        TRAP(test_a_subscriber_that_lags_is_not_unsubscribed_silently),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

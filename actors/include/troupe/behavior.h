@@ -81,6 +81,7 @@ typedef struct troupe_type {
 #define TROUPE_BEHAVIOR_ANY_TYPE 1u /* takes types that are not in its table: op is TROUPE_OP_NONE */
 #define TROUPE_BEHAVIOR_TRAP_EXIT 2u /* a link's end comes to down() instead of ending the actor */
 #define TROUPE_BEHAVIOR_WRITABLE 4u /* wants TROUPE_MSG_WRITABLE after a TROUPE_E_FULL */
+#define TROUPE_BEHAVIOR_NAME_LOST 8u /* wants TROUPE_MSG_NAME_LOST */
 
 typedef struct troupe_behavior {
     uint32_t abi;                /* TROUPE_BEHAVIOR_ABI */

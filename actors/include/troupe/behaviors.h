@@ -9,6 +9,7 @@
 extern const troupe_behavior troupe_behavior_echo;    /* answers with what it was sent */
 extern const troupe_behavior troupe_behavior_counter; /* a number: add get reset */
 extern const troupe_behavior troupe_behavior_kv;      /* a bounded map: put get delete list cas */
+extern const troupe_behavior troupe_behavior_topic;   /* publishes what it is sent, as events */
 extern const troupe_behavior troupe_behavior_ticker;  /* casts to a target at a period */
 extern const troupe_behavior troupe_behavior_relay;   /* passes everything on to another actor */
 extern const troupe_behavior troupe_behavior_faulty;  /* fails, never replies, replies late, floods: for tests */

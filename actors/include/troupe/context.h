@@ -107,7 +107,7 @@ typedef struct troupe_spawn_opts {
 } troupe_spawn_opts;
 
 /* Start a child. It is known at once and can be sent to; its init runs in its own first turn, and its failure comes as
- * a child event. Fails: UNKNOWN_BEHAVIOR, NAME_TAKEN, LIMIT, NO_MEMORY, INVALID */
+ * a child event. Fails: UNKNOWN_BEHAVIOR, NAME_TAKEN, LIMIT, NO_MEMORY, INVALID, REGISTRY_LOST (with a name) */
 TROUPE_MUST_USE int troupe_spawn(troupe_ctx *ctx, const troupe_spawn_opts *opts, troupe_ref *ret_ref);
 
 /* End a start that init left open with TROUPE_STARTING: 0 to run, an error to give up. */
@@ -142,7 +142,8 @@ TROUPE_MUST_USE int troupe_unlink(troupe_ctx *ctx, troupe_ref ref);
 /* ---- names ---- */
 
 /* Take a name; it is given back by the next, or at the end of the actor.
- * Fails: TROUPE_E_NAME_TAKEN, INVALID (no name at all), LIMIT (TROUPE_NAMES_PER_ACTOR_MAX), NO_MEMORY */
+ * In a cluster it may be lost again: see TROUPE_MSG_NAME_LOST.
+ * Fails: TROUPE_E_NAME_TAKEN, INVALID (no name at all), LIMIT (TROUPE_NAMES_PER_ACTOR_MAX), NO_MEMORY, REGISTRY_LOST */
 TROUPE_MUST_USE int troupe_name_register(troupe_ctx *ctx, troupe_view name);
 TROUPE_MUST_USE int troupe_name_release(troupe_ctx *ctx, troupe_view name);
 TROUPE_MUST_USE int troupe_whereis(troupe_ctx *ctx, troupe_view name, troupe_ref *ret_ref);
@@ -160,6 +161,17 @@ TROUPE_MUST_USE int troupe_timer_every(troupe_ctx *ctx, uint64_t period_ms, enum
 
 /* Cancel always wins: the timer's message does not arrive any more. TROUPE_E_NOT_FOUND when it is over. */
 TROUPE_MUST_USE int troupe_timer_cancel(troupe_ctx *ctx, uint64_t timer);
+
+/* ---- events ---- */
+
+/* Publish an event to whoever subscribes to this actor (troupe/system.h, topics). Costs the same whether there are
+ * subscribers or none. Fails: TROUPE_E_INVALID (the type), TOO_LARGE (more than TROUPE_TOPIC_BYTES_MAX), NO_MEMORY,
+ * STATE in stop. */
+TROUPE_MUST_USE int troupe_publish(troupe_ctx *ctx, const char *type, troupe_body body);
+
+/* The same, and tell the event's id: "epoch.seq" in hexadecimal and decimal, TROUPE_EVENT_ID_TEXT_MAX bytes. */
+#define TROUPE_EVENT_ID_TEXT_MAX 40
+TROUPE_MUST_USE int troupe_publish_id(troupe_ctx *ctx, const char *type, troupe_body body, char *ret_id);
 
 /* ---- log ---- */
 

@@ -33,6 +33,9 @@
 #define TROUPE_RESTARTS_MAX 32u
 #define TROUPE_RESTART_PERIOD_MS_DEFAULT 5000u /* ... in this time */
 
+#define TROUPE_TOPIC_EVENTS_MAX 1024u       /* a topic keeps its last events: so many ... */
+#define TROUPE_TOPIC_BYTES_MAX (1u << 20)   /* ... or so many bytes of bodies */
+
 #define TROUPE_WORKERS_MAX 64u
 #define TROUPE_BEHAVIORS_MAX 256u
 #define TROUPE_TYPES_PER_BEHAVIOR_MAX 64u

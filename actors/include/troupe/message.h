@@ -20,7 +20,8 @@ enum troupe_msg_kind {
     TROUPE_MSG_REPLY = 4,       /* in a continuation only: status is 0 or the error */
     TROUPE_MSG_WRITABLE = 5,    /* the mailbox of `from`, which was full, is at half its depth again; op is NONE */
     TROUPE_MSG_UNDELIVERED = 6, /* a cast to `from` was accepted and then refused: status says why; op is NONE */
-    TROUPE_MSG_ARGS = 7         /* in init only: the spawn's args */
+    TROUPE_MSG_ARGS = 7,        /* in init only: the spawn's args */
+    TROUPE_MSG_NAME_LOST = 8    /* the cluster has taken a name from this actor; body is the name, op is NONE */
 };
 
 #define TROUPE_OP_NONE 0xffffu  /* the type is not in the behavior's table */

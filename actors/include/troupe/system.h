@@ -39,6 +39,9 @@ typedef struct troupe_system_config {
     void (*log)(void *user, enum troupe_log_level level, troupe_ref actor, const char *behavior, const char *text);
     void (*dead_letter)(void *user, troupe_ref to, troupe_ref from, const char *type, int error);
     void (*ended)(void *user, troupe_ref actor, const char *behavior, const troupe_exit *exit);
+    /* An actor of this node has taken a name, or is giving it back (also by its end). For each name in the order of what
+     * happened: nobody else can have the name before this returns, so it should be quick. */
+    void (*named)(void *user, troupe_view name, troupe_ref actor, bool taken);
 } troupe_system_config;
 
 /* Fails: TROUPE_E_NO_MEMORY, TROUPE_E_INVALID. Thread: any. */
@@ -85,6 +88,7 @@ typedef struct troupe_answer {
     const char *content_type;     /* NULL: application/json */
     troupe_ref ref;               /* spawn: the actor; an existing holder with TROUPE_E_NAME_TAKEN */
     const struct troupe_info *info; /* info requests */
+    const troupe_exit *exit;      /* monitor requests: never NULL */
 } troupe_answer;
 
 typedef struct troupe_request troupe_request;
@@ -117,12 +121,108 @@ void troupe_request_stop(troupe_worker *worker, troupe_request *request, troupe_
 void troupe_request_info(troupe_worker *worker, troupe_request *request, troupe_request_fn done, troupe_ref ref,
                          uint32_t timeout_ms);
 
+/* Monitor an actor for an outsider: done runs once, with answer.exit, when the actor has ended, behind everything that
+ * the actor sent to this worker before; at once, before this returns, when it is gone already (cause noproc) or lies on
+ * another home (unreachable). It has no deadline; cancel takes the monitor back from the actor too, and needs no memory.
+ * answer.error is TROUPE_E_NO_MEMORY or LIMIT (TROUPE_BONDS_PER_ACTOR_MAX) when the monitor could not be made; the cause
+ * is noproc then. */
+void troupe_request_monitor(troupe_worker *worker, troupe_request *request, troupe_request_fn done, troupe_ref ref);
+
 /* The asker is gone: done will not run. Legal for a request that is done already. */
 void troupe_request_cancel(troupe_request *request);
 
 /* Cast for an outsider: 0 when the mailbox took it. Owner of the worker. */
 TROUPE_MUST_USE int troupe_worker_cast(troupe_worker *worker, troupe_ref to, troupe_view type, troupe_body body,
                                        troupe_view subject);
+
+/* ---- topics: events that an actor publishes (troupe_publish), or the system itself ----
+ *
+ * A topic is a ring of the last TROUPE_TOPIC_EVENTS_MAX events or TROUPE_TOPIC_BYTES_MAX bytes. A subscriber is a cursor
+ * into it: it reads when it likes, and when the ring has gone past it, it is told how many it missed. So a slow
+ * subscriber costs a publisher nothing, and is never thrown out. (The output port of Ractor, with the cursor of a log.)
+ *
+ * An event's id is epoch.seq. The epoch is random bits of the topic, the seq counts from 1 without gaps. */
+
+typedef struct troupe_topic troupe_topic; /* counted */
+
+typedef struct troupe_event_id {
+    uint64_t epoch, seq;
+} troupe_event_id;
+
+/* What a read gives. Borrowed until the next call on the subscription. */
+typedef struct troupe_event {
+    troupe_event_id id;
+    uint64_t lagged;              /* so many events before this one were lost to this subscriber */
+    troupe_view type;
+    const char *content_type;     /* NULL: application/json */
+    troupe_view body;
+} troupe_event;
+
+/* Where to begin. */
+enum troupe_from { TROUPE_FROM_NOW = 0, TROUPE_FROM_OLDEST = 1, TROUPE_FROM_AFTER = 2 };
+
+typedef struct troupe_subscription troupe_subscription;
+typedef void (*troupe_subscription_fn)(troupe_subscription *subscription);
+
+/* Embed it; zero it, set user and ready. Lives: until troupe_unsubscribe returned, which must be before the system is
+ * freed. */
+struct troupe_subscription {
+    void *user;
+    troupe_subscription_fn ready; /* on this worker, from a poll: there is something to read. Runs again only after a
+                                     read has said that there is nothing */
+    troupe_worker *worker;
+    troupe_topic *topic;
+    troupe_event_id next;         /* the cursor */
+    struct troupe_subscription *list_next, *list_prev; /* the runtime's own, this and below */
+    void *held;
+    uint8_t state;
+};
+
+/* Subscribe to the events of an actor. With TROUPE_FROM_AFTER `after` is the last event that was seen; one of another
+ * epoch, or too old, gives `lagged` (1 when it is not known how many). What is there already is told by `ready`, from the
+ * next poll; to read at once is legal too. Owner of the worker.
+ * Fails: NOT_FOUND, GONE, UNREACHABLE, NO_MEMORY */
+TROUPE_MUST_USE int troupe_subscribe(troupe_worker *worker, troupe_subscription *subscription, troupe_ref ref,
+                                     enum troupe_from from, troupe_event_id after);
+
+/* The same for a topic that one has. */
+TROUPE_MUST_USE int troupe_subscribe_to(troupe_worker *worker, troupe_subscription *subscription, troupe_topic *topic,
+                                        enum troupe_from from, troupe_event_id after);
+
+/* Read the next event: 1 and *ret_event; 0 when there is none now (`ready` will tell); TROUPE_E_GONE when the actor has
+ * ended and all was read (then unsubscribe). Owner of the worker; also when `ready` has not run. */
+TROUPE_MUST_USE int troupe_subscription_read(troupe_subscription *subscription, troupe_event *ret_event);
+
+/* Legal for a zeroed one, for one whose topic has ended, and inside `ready`. Owner of the worker. */
+void troupe_unsubscribe(troupe_subscription *subscription);
+
+/* A topic of the system's own, which nobody but its maker publishes to; dropping it is its end, which its subscribers are
+ * told. Any thread; drop it before the system is freed.
+ * Fails: as troupe_publish. */
+TROUPE_MUST_USE int troupe_topic_new(troupe_system *system, troupe_topic **ret_topic);
+TROUPE_MUST_USE int troupe_topic_publish(troupe_topic *topic, troupe_view type, troupe_body body,
+                                         troupe_event_id *ret_id); /* ret_id may be NULL */
+void troupe_topic_drop(troupe_topic *topic);
+
+/* ---- names of a cluster: any thread ----
+ *
+ * A name in the table belongs to an actor of this node or, when this node keeps the names of the cluster, of another
+ * one. The table takes no actor of another home by itself: these do. */
+
+/* Give a name to an actor of another home. On TROUPE_E_NAME_TAKEN *ret_holder is who has it; the same ref again is 0, also
+ * for an actor of this node that has it. Fails: TROUPE_E_INVALID (no name, no actor, or one of this node), NO_MEMORY. */
+TROUPE_MUST_USE int troupe_system_name_put(troupe_system *system, troupe_view name, troupe_ref ref,
+                                           troupe_ref *ret_holder);
+
+/* Take a name back, if this ref (of whatever home) has it. One of this node is told: TROUPE_MSG_NAME_LOST.
+ * The hook `named` does not run for it. Fails: TROUPE_E_NOT_FOUND, also when it is just being given back. */
+int troupe_system_name_drop(troupe_system *system, troupe_view name, troupe_ref ref);
+
+/* While names are closed, actors of this node can take none (TROUPE_E_REGISTRY_LOST) and whereis answers the same. */
+void troupe_system_names_close(troupe_system *system, bool closed);
+
+/* In a cluster an actor of another home may live: TROUPE_E_UNREACHABLE. Without (at first) it is TROUPE_E_GONE. */
+void troupe_system_set_clustered(troupe_system *system, bool clustered);
 
 /* ---- observe: any thread ---- */
 

@@ -30,6 +30,10 @@
 #define PAUSE_STARTING 2u /* init has not ended: only replies and timers pass */
 #define PAUSE_STOPPING 4u /* children are being ended: nothing passes */
 
+/* Marks: set by spawn, or any thread; a mark that was meant for a predecessor does no harm. */
+#define ACTOR_IS_CHILD 1u  /* it has a parent, which ends it when the node ends */
+#define ACTOR_HAS_TOPIC 2u /* there may be a topic for it in the table */
+
 #define ACTOR_STATE_INLINE_BYTES 48u
 #define SYSTEM_LANE_SHUT ((struct message *)(uintptr_t)1)
 
@@ -43,7 +47,7 @@ struct actor {
     _Atomic uint32_t mailbox_bytes;        /* of bodies over TROUPE_SMALL_BODY_BYTES */
     _Atomic uint8_t state;                 /* enum troupe_actor_state; 0: never used. Set by the owner, monotonic */
     _Atomic uint8_t policy;                /* set by spawn, as the next four: */
-    _Atomic bool is_child;                 /* it has a parent, which ends it when the node ends */
+    _Atomic uint8_t marks;                 /* ACTOR_... */
     bool exact;                            /* small bound: settle at each message */
     _Atomic uint32_t messages_max;
     _Atomic uint32_t bytes_max;

@@ -7,6 +7,9 @@
  * an end tells everybody without memory, exactly once, and a request that comes too late is itself turned into the
  * answer (noproc). Downs and exit signals go into the message lane, behind all that their sender sent before.
  *
+ * An outsider's monitor is the same, with a request of a worker in the place of the watcher: its `from` is the home with
+ * the worker's number + 1 as slot, and its down goes into that worker's inbox (request.c).
+ *
  * What is told about a bond that is gone (a demonitor crossed the down, an unlink the signal) finds no half and is
  * dropped.
  *
@@ -130,6 +133,8 @@ static void tell(troupe_worker *worker, struct message *message, enum message_wh
         struct message *larger = troupe__message_new_bare(&worker->pool, what, troupe__reason_cut(detail).len);
         if (larger) {
             larger->call_id = message->call_id;
+            larger->reply_to = message->reply_to;
+            larger->reply_worker = message->reply_worker;
             troupe__message_free(&worker->pool, message);
             message = larger;
         }
@@ -139,7 +144,12 @@ static void tell(troupe_worker *worker, struct message *message, enum message_wh
     message->cause = (uint8_t)cause;
     message->msg.status = error;
     message->msg.from = about;
-    troupe__send_reserved(worker, to, message);
+    if (TROUPE_PLANTED(13) && message->reply_to == REPLY_REQUEST && message->reply_worker == worker->index)
+        troupe__request_on_message(worker, message);
+    else if (message->reply_to == REPLY_REQUEST) /* also to this worker by its inbox: behind the replies that came by it */
+        troupe__worker_post(worker->system, message->reply_worker, message);
+    else
+        troupe__send_reserved(worker, to, message);
 }
 
 /* What is asked of another, and will tell of its end: there is room for a few words. */
@@ -153,15 +163,22 @@ static struct message *new_request(troupe_worker *worker, enum message_what what
     return request;
 }
 
+enum troupe_exit_cause troupe__bond_cause_without(const troupe_system *system, troupe_ref target)
+{
+    bool may_live = atomic_load_relaxed(&system->clustered) && !troupe_home_equal(target.home, system->home);
+    return may_live ? TROUPE_EXIT_UNREACHABLE : TROUPE_EXIT_NOPROC;
+}
+
 void troupe__bond_refuse(troupe_worker *worker, struct message *request, troupe_ref target)
 {
     troupe_view none = {"", 0};
+    enum troupe_exit_cause cause = troupe__bond_cause_without(worker->system, target);
     switch (request->what) {
     case SYSTEM_MONITOR:
-        tell(worker, request, MESSAGE_DOWN, target, TROUPE_EXIT_NOPROC, 0, none);
+        tell(worker, request, MESSAGE_DOWN, target, cause, 0, none);
         break;
     case SYSTEM_LINK:
-        tell(worker, request, MESSAGE_EXIT, target, TROUPE_EXIT_NOPROC, 0, none);
+        tell(worker, request, MESSAGE_EXIT, target, cause, 0, none);
         break;
     case SYSTEM_WANT_WRITABLE:
         tell(worker, request, MESSAGE_WRITABLE, target, TROUPE_EXIT_NORMAL, 0, none); /* its next send says why not */
@@ -192,8 +209,13 @@ static void add_watcher(troupe_ctx *ctx, struct message *request, enum bond_kind
     else if (actor->ending && troupe__extra(&worker->pool, actor)) {
         request->next = actor->extra->late_watchers; /* told with the others, at the end */
         actor->extra->late_watchers = request;
-    } else
+    } else if (request->reply_to == REPLY_REQUEST) { /* an outsider's monitor: it is told why */
+        bool is_full = actor->extra && actor->extra->bonds.counts[kind] >= TROUPE_BONDS_PER_ACTOR_MAX;
+        tell(worker, request, MESSAGE_DOWN, actor_ref(worker->system, actor), TROUPE_EXIT_NOPROC,
+             is_full ? TROUPE_E_LIMIT : TROUPE_E_NO_MEMORY, (troupe_view){"", 0});
+    } else {
         troupe__bond_refuse(worker, request, actor_ref(worker->system, actor)); /* no memory: as good as gone */
+    }
 }
 
 void troupe__bond_on_monitor(troupe_ctx *ctx, struct message *request)

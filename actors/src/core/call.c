@@ -135,7 +135,7 @@ int troupe__answer(troupe_worker *worker, const struct message *asked, troupe_re
     if (asked->reply_to == REPLY_ACTOR)
         troupe__send_reserved(worker, asked->msg.from, reply);
     else
-        troupe__worker_post(worker, asked->reply_worker, reply);
+        troupe__worker_post(worker->system, asked->reply_worker, reply);
     return 0;
 }
 
@@ -170,7 +170,7 @@ void troupe__answer_with_error(troupe_worker *worker, struct message *asked, tro
     if (reply_to == REPLY_ACTOR)
         troupe__send_reserved(worker, caller, asked);
     else
-        troupe__worker_post(worker, asked->reply_worker, asked);
+        troupe__worker_post(worker->system, asked->reply_worker, asked);
 }
 
 /* ---- what behaviors call ---- */

@@ -62,7 +62,8 @@ troupe_view troupe_self_name(const troupe_ctx *ctx)
     struct actor *actor = ctx->actor;
     if (!actor->has_name)
         return (troupe_view){"", 0};
-    return troupe__names_newest(&ctx->worker->system->names, actor->slot, actor_generation(actor));
+    troupe__names_copy(&ctx->worker->system->names, actor->slot, actor_generation(actor), ctx->name);
+    return troupe_view_of(ctx->name);
 }
 
 uint64_t troupe_now_ms(const troupe_ctx *ctx) { return ctx->worker->now_ns / NS_PER_MS; }
@@ -72,13 +73,17 @@ uint64_t troupe_random(troupe_ctx *ctx) { return rng_next(&ctx->worker->rng); }
 int troupe_name_register(troupe_ctx *ctx, troupe_view name)
 {
     struct actor *actor = ctx->actor;
-    uint32_t slot, generation;
+    struct name_entry *entry;
+    troupe_ref holder;
     if (actor_is_killed(actor))
         return TROUPE_E_KILLED;
     if (actor->ending)
         return TROUPE_E_STATE;
     actor->has_name = true;
-    return troupe__names_take(&ctx->worker->system->names, name, actor->slot, actor_generation(actor), &slot, &generation);
+    int rc = troupe__name_take(ctx->worker->system, name, troupe_self(ctx), &entry, &holder);
+    if (rc == 0)
+        troupe__name_taken(ctx->worker->system, entry);
+    return rc;
 }
 
 int troupe_name_release(troupe_ctx *ctx, troupe_view name)
@@ -86,7 +91,7 @@ int troupe_name_release(troupe_ctx *ctx, troupe_view name)
     struct actor *actor = ctx->actor;
     if (actor_is_killed(actor))
         return TROUPE_E_KILLED;
-    return troupe__names_give(&ctx->worker->system->names, name, actor->slot, actor_generation(actor));
+    return name.len ? troupe__name_give(ctx->worker->system, name, troupe_self(ctx)) : TROUPE_E_NOT_FOUND;
 }
 
 int troupe_whereis(troupe_ctx *ctx, troupe_view name, troupe_ref *ret_ref)

@@ -15,6 +15,7 @@
 #include "core/timer_wheel.h"
 
 struct actor;
+struct troupe_topic;
 
 /* ---- waits: all that has a deadline, in one table with a heap by deadline ---- */
 
@@ -132,6 +133,7 @@ struct extra {
     _Atomic uint32_t ended_children; /* slots, a stack linked by run_next: children push, the owner takes */
     struct message *stop_waiters; /* SYSTEM_STOP requests, answered at the end; linked by next */
     struct message *exit_detail;  /* words of the end, in a message; or NULL */
+    struct troupe_topic *topic;   /* held, once it has published; or NULL */
 };
 
 /* The actor's extra, made when there is none; NULL when memory is exhausted. */

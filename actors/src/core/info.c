@@ -60,34 +60,6 @@ bool troupe_system_scan(troupe_system *system, uint64_t *cursor, uint32_t slots,
     return slot < end;
 }
 
-int troupe_system_whereis(troupe_system *system, troupe_view name, troupe_ref *ret_ref)
-{
-    uint32_t slot, generation;
-    int rc = troupe__names_find(&system->names, name, &slot, &generation);
-    if (rc == 0)
-        *ret_ref = (troupe_ref){system->home, slot, generation};
-    return rc;
-}
-
-struct names_walk {
-    troupe_system *system;
-    bool (*fn)(void *user, troupe_view name, troupe_ref ref);
-    void *user;
-};
-
-static bool on_name(void *user, troupe_view name, uint32_t slot, uint32_t generation)
-{
-    const struct names_walk *walk = user;
-    return walk->fn(walk->user, name, (troupe_ref){walk->system->home, slot, generation});
-}
-
-bool troupe_system_scan_names(troupe_system *system, uint64_t *cursor, uint32_t buckets,
-                              bool (*fn)(void *user, troupe_view name, troupe_ref ref), void *user)
-{
-    struct names_walk walk = {system, fn, user};
-    return troupe__names_scan(&system->names, cursor, buckets, on_name, &walk);
-}
-
 /* ---- an actor's own account ---- */
 
 static void list_links(const struct extra *extra, troupe_info *info)
@@ -147,7 +119,7 @@ void troupe__info_on_request(troupe_ctx *ctx, struct message *request)
     if (request->reply_worker == worker->index)
         troupe__request_on_message(worker, request);
     else
-        troupe__worker_post(worker, request->reply_worker, request);
+        troupe__worker_post(worker->system, request->reply_worker, request);
 }
 
 /* ---- sums ---- */

@@ -11,7 +11,7 @@
  *   2. the children end, newest first, each with its shutdown timeout, then by kill
  *   3. the stop hook (not after a kill or a failed start), then fini
  *   4. the names are given back; then downs and exit signals go out, and who waits for the end is answered
- *   5. mailbox and system lane are shut; what came meanwhile is answered as to one who is gone
+ *   5. mailbox and system lane are shut; what came meanwhile is answered as to one who is gone; then its topic ends
  *   6. the parent is told, and gives the slot back when it has seen it; without a parent the slot is given back here
  *
  * Nothing in the end needs memory: downs, signals and answers are made of messages that were reserved for them. (Long words
@@ -136,6 +136,7 @@ int troupe__spawn_kind(troupe_worker *worker, struct kind *kind, const troupe_sp
                        const struct spawn_origin *origin, troupe_ref *ret_ref)
 {
     troupe_system *system = worker->system;
+    struct name_entry *name = NULL;
     int rc = 0;
     struct actor *actor = troupe__slots_take(&system->slots, &worker->slots);
     if (!actor)
@@ -152,15 +153,16 @@ int troupe__spawn_kind(troupe_worker *worker, struct kind *kind, const troupe_sp
     uint32_t generation = actor_generation(actor) + 1;
     actor->has_name = opts->name.len > 0;
     actor->parent_slot = origin->parent ? origin->parent->slot : 0;
-    atomic_store_relaxed(&actor->is_child, origin->parent && actor_kind(origin->parent) != &system->root_kind);
+    bool is_child = origin->parent && actor_kind(origin->parent) != &system->root_kind;
+    atomic_store_relaxed(&actor->marks, is_child ? ACTOR_IS_CHILD : 0);
     if (opts->name.len) {
-        uint32_t slot, holder_generation;
-        rc = troupe__names_take(&system->names, opts->name, actor->slot, generation, &slot, &holder_generation);
+        troupe_ref holder, self = {system->home, actor->slot, generation};
+        rc = troupe__name_take(system, opts->name, self, &name, &holder);
         if (rc == TROUPE_E_NAME_TAKEN)
-            *ret_ref = (troupe_ref){system->home, slot, holder_generation};
+            *ret_ref = holder;
     }
-    if (rc == 0 && origin->parent && (rc = troupe__child_add(worker, origin->parent, actor, opts)) && actor->has_name)
-        troupe__names_give_all(&system->names, actor->slot, generation);
+    if (rc == 0 && origin->parent && (rc = troupe__child_add(worker, origin->parent, actor, opts)) && name)
+        troupe__names_remove(&system->names, name);
     if (rc) {
         if (actor->state_ptr != actor->inline_state)
             troupe__pool_free(&worker->pool, actor->state_ptr, state_bytes);
@@ -177,6 +179,8 @@ int troupe__spawn_kind(troupe_worker *worker, struct kind *kind, const troupe_sp
     atomic_store_release(&actor->word, WORD_OWNED | (origin->args ? WORD_ONE : 0));
     counter_add(&worker->stats.spawned, 1);
     *ret_ref = actor_ref(system, actor);
+    if (name)
+        troupe__name_taken(system, name);
     troupe__worker_schedule(worker, actor);
     return 0;
 }
@@ -427,7 +431,9 @@ static void shut(troupe_ctx *ctx)
     struct message *inbox = actor->inbox_head;
     actor->inbox_head = actor->inbox_tail = NULL;
     dispose_list(ctx, inbox, TROUPE_E_GONE);
-    struct message *late = message_reverse(atomic_exchange_acq_rel(&actor->system_lane, SYSTEM_LANE_SHUT));
+    /* Sequentially consistent: who subscribes sets its mark and then looks whether the lane is shut (topic.c). */
+    struct message *late =
+        message_reverse(atomic_exchange_explicit(&actor->system_lane, SYSTEM_LANE_SHUT, memory_order_seq_cst));
     refuse_list(ctx->worker, actor->system_head, self);
     refuse_list(ctx->worker, late, self);
     actor->system_head = NULL;
@@ -451,12 +457,14 @@ static void finish(troupe_ctx *ctx)
     if (behavior->fini)
         behavior->fini(actor_state(actor));
     if (actor->has_name && !TROUPE_PLANTED(5))
-        troupe__names_give_all(&system->names, self.slot, self.generation);
+        troupe__name_give_all(system, self);
     if (extra) {
         troupe__bond_on_end(ctx, cause, actor->exit_error, exit.detail);
         answer_stop_waiters(ctx, extra->stop_waiters);
     }
     shut(ctx);
+    if (atomic_load_seq(&actor->marks) & ACTOR_HAS_TOPIC)
+        troupe__topic_on_end(system, actor, self.generation);
     if (extra && extra->args)
         troupe__answer_with_error(worker, extra->args, self, cause == TROUPE_EXIT_KILLED ? TROUPE_E_KILLED : TROUPE_E_START_FAILED,
                                   exit.detail);
@@ -464,6 +472,8 @@ static void finish(troupe_ctx *ctx)
         troupe__worker_disarm(worker, actor);
         troupe__wait_fini(&worker->pool, &extra->waits);
         troupe__supervisor_fini(worker, actor);
+        if (extra->topic)
+            troupe__topic_drop(extra->topic);
         troupe__pool_free(&worker->pool, extra, sizeof *extra);
         actor->extra = NULL;
     }

@@ -30,7 +30,8 @@ enum message_what {
     MESSAGE_DOWN,      /* call_id is the monitor's id; from is who ended */
     MESSAGE_EXIT,      /* from, who was linked, has ended */
     MESSAGE_WRITABLE,
-    MESSAGE_LAST_IN_MAILBOX = MESSAGE_WRITABLE,
+    MESSAGE_NAME_LOST, /* body is the name */
+    MESSAGE_LAST_IN_MAILBOX = MESSAGE_NAME_LOST,
     SYSTEM_STOP,       /* mode; call flag: the sender waits for the end */
     SYSTEM_MONITOR,    /* call_id is the watcher's monitor */
     SYSTEM_DEMONITOR,
@@ -39,7 +40,8 @@ enum message_what {
     SYSTEM_WANT_WRITABLE,
     SYSTEM_INFO,       /* body is room for a troupe_info */
     SYSTEM_CHILD_STARTED, /* from a child to its parent; call_id is its tag */
-    SYSTEM_SPAWN       /* to the node's supervisor: body is a struct spawn_job */
+    SYSTEM_SPAWN,      /* to the node's supervisor: body is a struct spawn_job */
+    NOTICE_TOPIC       /* in a worker's inbox only: a topic has news for its subscribers; part of a struct topic_place */
 };
 
 #define STOP_BY_PARENT 1u /* call_id of a SYSTEM_STOP: the end is a shutdown */

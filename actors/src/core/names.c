@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See names.h. An entry is in two tables: by its name, and by the slot of its holder. The name's shard is locked first,
- * and never more than one at a time: an entry is put into by_slot after, and taken out before, its time in by_name; only
- * its holder does either. */
+ * See names.h. An entry of this node's actor is in two tables, by its name and by the slot of its holder; one of another
+ * home only in the first. */
 #include "core/names.h"
 
 #include <troupe/limits.h>
@@ -15,22 +14,30 @@
 #define BUCKETS_FIRST 16u
 #define FULL_ON_AVERAGE 2u /* entries a bucket before the table doubles */
 
-void troupe__names_init(struct names *names, uint64_t seed)
+void troupe__names_init(struct names *names, troupe_home home, uint64_t seed)
 {
+    names->home = home;
     for (int i = 0; i < 2; i++)
         names->key[i] = rng_mix(&seed);
 }
 
 static size_t entry_bytes(size_t len) { return sizeof(struct name_entry) + len + 1; }
 
+void troupe__names_free(struct name_entry *entry) { troupe__port_free(entry, entry_bytes(entry->len)); }
+
 void troupe__names_fini(struct names *names)
 {
+    for (struct name_entry *lost = atomic_load_relaxed(&names->lost), *next; lost; lost = next) {
+        next = lost->next;
+        troupe__names_free(lost);
+    }
+    atomic_store_relaxed(&names->lost, NULL);
     for (uint32_t i = 0; i < NAME_SHARDS; i++) {
         struct name_shard *shard = &names->by_name[i], *slots = &names->by_slot[i];
         for (uint32_t k = 0; k < shard->buckets_count; k++) {
             for (struct name_entry *entry = shard->buckets[k], *next; entry; entry = next) {
                 next = entry->next;
-                troupe__port_free(entry, entry_bytes(entry->len));
+                troupe__names_free(entry);
             }
         }
         if (shard->buckets)
@@ -81,7 +88,7 @@ static struct name_entry **next_of(struct name_entry *entry, bool by_slot)
 
 static uint32_t bucket_of(const struct name_entry *entry, bool by_slot, uint32_t buckets_count)
 {
-    return (by_slot ? entry->slot / NAME_SHARDS : (uint32_t)entry->hash) & (buckets_count - 1);
+    return (by_slot ? entry->ref.slot / NAME_SHARDS : (uint32_t)entry->hash) & (buckets_count - 1);
 }
 
 /* Under the shard's lock. */
@@ -130,72 +137,22 @@ static struct name_shard *slot_shard_of(struct names *names, uint32_t slot)
     return &names->by_slot[slot % NAME_SHARDS];
 }
 
-/* Under the lock: how many names a holder has. */
+static bool is_held_by(const struct name_entry *entry, uint32_t slot, uint32_t generation)
+{
+    return entry->ref.slot == slot && entry->ref.generation == generation;
+}
+
+/* Under the slot's lock: how many names a holder has. */
 static uint32_t count_by_slot(const struct name_shard *slots, uint32_t slot, uint32_t generation)
 {
     uint32_t count = 0;
     const struct name_entry *entry = slots->buckets[(slot / NAME_SHARDS) & (slots->buckets_count - 1)];
     for (; entry; entry = entry->next_by_slot)
-        count += entry->slot == slot && entry->generation == generation;
+        count += is_held_by(entry, slot, generation);
     return count;
 }
 
-int troupe__names_take(struct names *names, troupe_view name, uint32_t slot, uint32_t generation, uint32_t *ret_slot,
-                       uint32_t *ret_generation)
-{
-    if (!troupe__name_is_valid(name))
-        return TROUPE_E_INVALID;
-    uint64_t hash = siphash13(names->key, name.ptr, name.len);
-    struct name_entry *entry = troupe__port_alloc(entry_bytes(name.len));
-    if (!entry)
-        return TROUPE_E_NO_MEMORY;
-    *entry = (struct name_entry){.hash = hash, .slot = slot, .generation = generation, .len = (uint16_t)name.len};
-    memcpy(entry->text, name.ptr, name.len);
-    entry->text[name.len] = '\0';
-
-    struct name_shard *slots = slot_shard_of(names, slot);
-    troupe__lock_acquire(&slots->lock);
-    int rc = make_room(slots, true) ? 0 : TROUPE_E_NO_MEMORY;
-    if (rc == 0 && count_by_slot(slots, slot, generation) >= TROUPE_NAMES_PER_ACTOR_MAX)
-        rc = TROUPE_E_LIMIT;
-    troupe__lock_release(&slots->lock);
-    struct name_shard *shard = shard_of(names, hash);
-    troupe__lock_acquire(&shard->lock);
-    const struct name_entry *holder = find_in(shard, hash, name);
-    if (rc) {
-    } else if (holder) {
-        *ret_slot = holder->slot;
-        *ret_generation = holder->generation;
-        rc = TROUPE_E_NAME_TAKEN;
-    } else if (make_room(shard, false)) {
-        add(shard, entry, false);
-    } else {
-        rc = TROUPE_E_NO_MEMORY;
-    }
-    troupe__lock_release(&shard->lock);
-    if (rc) {
-        troupe__port_free(entry, entry_bytes(name.len));
-        return rc;
-    }
-    troupe__lock_acquire(&slots->lock);
-    add(slots, entry, true);
-    troupe__lock_release(&slots->lock);
-    atomic_add_relaxed(&names->count, 1);
-    return 0;
-}
-
-/* An entry that its holder has taken out of by_slot. */
-static void give(struct names *names, struct name_entry *entry)
-{
-    struct name_shard *shard = shard_of(names, entry->hash);
-    troupe__lock_acquire(&shard->lock);
-    take_out(shard, entry, false);
-    troupe__lock_release(&shard->lock);
-    troupe__port_free(entry, entry_bytes(entry->len));
-    atomic_sub_relaxed(&names->count, 1);
-}
-
-/* Under the lock: a name of the holder (this one, or with an empty view the newest). */
+/* Under the slot's lock: a name of the holder (this one, or with an empty view the newest). */
 static struct name_entry *find_by_slot(const struct name_shard *slots, uint32_t slot, uint32_t generation,
                                        troupe_view name)
 {
@@ -203,43 +160,161 @@ static struct name_entry *find_by_slot(const struct name_shard *slots, uint32_t 
         return NULL;
     struct name_entry *entry = slots->buckets[(slot / NAME_SHARDS) & (slots->buckets_count - 1)];
     for (; entry; entry = entry->next_by_slot) {
-        if (entry->slot == slot && entry->generation == generation &&
+        if (is_held_by(entry, slot, generation) &&
             (name.len == 0 || troupe_view_equal(name, (troupe_view){entry->text, entry->len})))
             return entry;
     }
     return NULL;
 }
 
-int troupe__names_give(struct names *names, troupe_view name, uint32_t slot, uint32_t generation)
+/* Put an entry into the table of names, unless the name is taken. */
+static int enter(struct names *names, struct name_entry *entry, troupe_ref *ret_holder)
 {
-    struct name_shard *slots = slot_shard_of(names, slot);
+    struct name_shard *shard = shard_of(names, entry->hash);
+    int rc = 0;
+    troupe__lock_acquire(&shard->lock);
+    const struct name_entry *holder = find_in(shard, entry->hash, (troupe_view){entry->text, entry->len});
+    if (holder) {
+        *ret_holder = holder->ref;
+        rc = TROUPE_E_NAME_TAKEN;
+    } else if (make_room(shard, false)) {
+        add(shard, entry, false);
+        atomic_add_relaxed(&names->count, 1);
+    } else {
+        rc = TROUPE_E_NO_MEMORY;
+    }
+    troupe__lock_release(&shard->lock);
+    return rc;
+}
+
+/* Put an entry into both tables. */
+static int enter_both(struct names *names, struct name_entry *entry, troupe_ref *ret_holder)
+{
+    struct name_shard *slots = slot_shard_of(names, entry->ref.slot);
+    int rc = TROUPE_E_NO_MEMORY;
     troupe__lock_acquire(&slots->lock);
-    struct name_entry *entry = name.len ? find_by_slot(slots, slot, generation, name) : NULL;
-    if (entry)
-        take_out(slots, entry, true);
+    if (make_room(slots, true)) {
+        bool has_all = count_by_slot(slots, entry->ref.slot, entry->ref.generation) >= TROUPE_NAMES_PER_ACTOR_MAX;
+        rc = has_all ? TROUPE_E_LIMIT : enter(names, entry, ret_holder);
+    }
+    if (rc == 0)
+        add(slots, entry, true);
     troupe__lock_release(&slots->lock);
+    return rc;
+}
+
+int troupe__names_take(struct names *names, troupe_view name, troupe_ref ref, struct name_entry **ret_entry,
+                       troupe_ref *ret_holder)
+{
+    if (!troupe__name_is_valid(name))
+        return TROUPE_E_INVALID;
+    struct name_entry *entry = troupe__port_alloc(entry_bytes(name.len));
+    if (!entry)
+        return TROUPE_E_NO_MEMORY;
+    *entry = (struct name_entry){.hash = siphash13(names->key, name.ptr, name.len),
+                                 .ref = ref,
+                                 .pinned = ret_entry != NULL,
+                                 .len = (uint16_t)name.len};
+    memcpy(entry->text, name.ptr, name.len);
+    entry->text[name.len] = '\0';
+    bool is_ours = troupe_home_equal(ref.home, names->home);
+    int rc = is_ours ? enter_both(names, entry, ret_holder) : enter(names, entry, ret_holder);
+    if (rc)
+        troupe__names_free(entry);
+    else if (ret_entry)
+        *ret_entry = entry;
+    return rc;
+}
+
+static void leave(struct names *names, struct name_entry *entry)
+{
+    struct name_shard *shard = shard_of(names, entry->hash);
+    troupe__lock_acquire(&shard->lock);
+    take_out(shard, entry, false);
+    troupe__lock_release(&shard->lock);
+    atomic_sub_relaxed(&names->count, 1);
+}
+
+/* Under the slot's lock. */
+static void leave_both(struct names *names, struct name_shard *slots, struct name_entry *entry)
+{
+    take_out(slots, entry, true);
+    leave(names, entry);
+}
+
+bool troupe__names_unpin(struct names *names, struct name_entry *entry)
+{
+    struct name_shard *slots = slot_shard_of(names, entry->ref.slot);
+    troupe__lock_acquire(&slots->lock);
+    bool dropped = entry->dropped;
+    entry->pinned = false;
+    if (dropped)
+        leave_both(names, slots, entry);
+    troupe__lock_release(&slots->lock);
+    return !dropped;
+}
+
+struct name_entry *troupe__names_pin(struct names *names, troupe_view name, troupe_ref ref)
+{
+    struct name_shard *slots = slot_shard_of(names, ref.slot);
+    troupe__lock_acquire(&slots->lock);
+    struct name_entry *entry = find_by_slot(slots, ref.slot, ref.generation, name);
+    if (entry)
+        entry->pinned = entry->giving = true;
+    troupe__lock_release(&slots->lock);
+    return entry;
+}
+
+void troupe__names_remove(struct names *names, struct name_entry *entry)
+{
+    struct name_shard *slots = slot_shard_of(names, entry->ref.slot);
+    troupe__lock_acquire(&slots->lock);
+    leave_both(names, slots, entry);
+    troupe__lock_release(&slots->lock);
+    troupe__names_free(entry);
+}
+
+/* Take a name from an actor of another home. */
+static int drop_foreign(struct names *names, troupe_view name, troupe_ref ref)
+{
+    uint64_t hash = siphash13(names->key, name.ptr, name.len);
+    struct name_shard *shard = shard_of(names, hash);
+    troupe__lock_acquire(&shard->lock);
+    struct name_entry *entry = find_in(shard, hash, name);
+    if (entry && !troupe_ref_equal(entry->ref, ref))
+        entry = NULL;
+    if (entry)
+        take_out(shard, entry, false);
+    troupe__lock_release(&shard->lock);
     if (!entry)
         return TROUPE_E_NOT_FOUND;
-    give(names, entry);
+    atomic_sub_relaxed(&names->count, 1);
+    troupe__names_free(entry);
     return 0;
 }
 
-void troupe__names_give_all(struct names *names, uint32_t slot, uint32_t generation)
+int troupe__names_drop(struct names *names, troupe_view name, troupe_ref ref, struct name_entry **ret_entry)
 {
-    struct name_shard *slots = slot_shard_of(names, slot);
-    for (;;) {
-        troupe__lock_acquire(&slots->lock);
-        struct name_entry *entry = find_by_slot(slots, slot, generation, (troupe_view){"", 0});
-        if (entry)
-            take_out(slots, entry, true);
-        troupe__lock_release(&slots->lock);
-        if (!entry)
-            return;
-        give(names, entry);
+    *ret_entry = NULL;
+    if (name.len == 0)
+        return TROUPE_E_NOT_FOUND;
+    if (!troupe_home_equal(ref.home, names->home))
+        return drop_foreign(names, name, ref);
+    struct name_shard *slots = slot_shard_of(names, ref.slot);
+    troupe__lock_acquire(&slots->lock);
+    struct name_entry *entry = find_by_slot(slots, ref.slot, ref.generation, name);
+    int rc = !entry || entry->giving || entry->dropped ? TROUPE_E_NOT_FOUND : 0;
+    if (rc == 0 && entry->pinned) {
+        entry->dropped = true;
+    } else if (rc == 0) {
+        leave_both(names, slots, entry);
+        *ret_entry = entry;
     }
+    troupe__lock_release(&slots->lock);
+    return rc;
 }
 
-int troupe__names_find(struct names *names, troupe_view name, uint32_t *ret_slot, uint32_t *ret_generation)
+int troupe__names_find(struct names *names, troupe_view name, troupe_ref *ret_ref)
 {
     uint64_t hash = siphash13(names->key, name.ptr, name.len);
     struct name_shard *shard = shard_of(names, hash);
@@ -247,22 +322,11 @@ int troupe__names_find(struct names *names, troupe_view name, uint32_t *ret_slot
     troupe__lock_acquire(&shard->lock);
     const struct name_entry *entry = find_in(shard, hash, name);
     if (entry) {
-        *ret_slot = entry->slot;
-        *ret_generation = entry->generation;
+        *ret_ref = entry->ref;
         rc = 0;
     }
     troupe__lock_release(&shard->lock);
     return rc;
-}
-
-troupe_view troupe__names_newest(struct names *names, uint32_t slot, uint32_t generation)
-{
-    struct name_shard *slots = slot_shard_of(names, slot);
-    troupe__lock_acquire(&slots->lock);
-    const struct name_entry *entry = find_by_slot(slots, slot, generation, (troupe_view){"", 0});
-    troupe_view name = entry ? (troupe_view){entry->text, entry->len} : (troupe_view){"", 0};
-    troupe__lock_release(&slots->lock);
-    return name;
 }
 
 void troupe__names_copy(struct names *names, uint32_t slot, uint32_t generation, char *ret_name)
@@ -287,7 +351,7 @@ void troupe__names_copy(struct names *names, uint32_t slot, uint32_t generation,
 
 struct shown {
     uint64_t place;
-    uint32_t slot, generation;
+    troupe_ref ref;
     uint16_t len;
     char text[TROUPE_NAME_BYTES_MAX];
 };
@@ -327,8 +391,7 @@ static uint32_t copy_bucket(struct names *names, uint64_t from, struct shown sho
     }
     for (uint32_t i = 0; i < count; i++) {
         shown[i].place = place_of(found[i]->hash);
-        shown[i].slot = found[i]->slot;
-        shown[i].generation = found[i]->generation;
+        shown[i].ref = found[i]->ref;
         shown[i].len = found[i]->len;
         memcpy(shown[i].text, found[i]->text, found[i]->len);
     }
@@ -338,7 +401,7 @@ static uint32_t copy_bucket(struct names *names, uint64_t from, struct shown sho
 }
 
 bool troupe__names_scan(struct names *names, uint64_t *cursor, uint32_t count,
-                        bool (*fn)(void *user, troupe_view name, uint32_t slot, uint32_t generation), void *user)
+                        bool (*fn)(void *user, troupe_view name, troupe_ref ref), void *user)
 {
     struct shown shown[SHOWN_MAX];
     for (; count > 0; count--) {
@@ -346,7 +409,7 @@ bool troupe__names_scan(struct names *names, uint64_t *cursor, uint32_t count,
         uint32_t copied = copy_bucket(names, *cursor, shown, &next);
         for (uint32_t i = 0; i < copied; i++) {
             *cursor = shown[i].place + 1;
-            if (!fn(user, (troupe_view){shown[i].text, shown[i].len}, shown[i].slot, shown[i].generation))
+            if (!fn(user, (troupe_view){shown[i].text, shown[i].len}, shown[i].ref))
                 return *cursor != 0;
         }
         *cursor = next;

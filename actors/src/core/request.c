@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Requests of outsiders: a call, a spawn, a stop or an info whose answer goes to a function of the driver.
+ * Requests of outsiders: a call, a spawn, a stop, an info or a monitor whose answer goes to a function of the driver.
  *
  * A request takes a slot in its worker's table; what is sent carries slot and generation, so an answer that comes after
  * the deadline or a cancel finds nobody and is dropped. Its `done` runs once, on its worker.
@@ -64,6 +64,9 @@ static void close_request(troupe_worker *worker, struct open_request *open)
         troupe__lock_release(&worker->wheel_lock);
         open->armed = false;
     }
+    if (open->demonitor)
+        troupe__message_free(&worker->pool, open->demonitor);
+    open->demonitor = NULL;
     open->request = NULL;
     open->next_free = worker->requests_free;
     worker->requests_free = open->slot + 1;
@@ -80,6 +83,9 @@ static struct open_request *find_open(troupe_worker *worker, uint64_t call_id)
 
 void troupe__requests_fini(troupe_worker *worker)
 {
+    for (uint32_t i = 0; i < worker->requests_count; i++)
+        if (open_at(worker, i)->demonitor) /* nobody waits for it any more */
+            close_request(worker, open_at(worker, i));
     for (uint32_t i = 0; i < worker->requests_count / REQUESTS_BLOCK; i++)
         troupe__port_free(worker->request_blocks[i], REQUESTS_BLOCK * sizeof(struct open_request));
     troupe__port_free(worker->request_blocks, REQUESTS_BLOCKS_MAX * sizeof worker->request_blocks[0]);
@@ -103,7 +109,15 @@ void troupe__request_on_message(troupe_worker *worker, struct message *message)
 {
     const troupe_msg *msg = &message->msg;
     troupe_answer answer = {.error = msg->status, .ref = msg->from, .app_status = msg->app_status};
-    if (msg->status) {
+    troupe_exit exit;
+    if (message->what == MESSAGE_DOWN) {
+        exit = (troupe_exit){(enum troupe_exit_cause)message->cause, msg->status, {msg->body, msg->body_len}};
+        answer.exit = &exit;
+        if (exit.cause == TROUPE_EXIT_NOPROC) /* 0, or why the monitor could not be made */
+            exit.error = 0;
+        else
+            answer.error = 0;
+    } else if (msg->status) {
         answer.app_code = troupe_msg_app_code(msg);
         answer.detail = troupe_msg_detail(msg);
     } else if (message->what == SYSTEM_INFO) {
@@ -138,8 +152,13 @@ void troupe_request_cancel(troupe_request *request)
     troupe_worker *worker = request->worker;
     struct open_request *open =
         worker ? find_open(worker, (uint64_t)request->generation << 32 | request->slot) : NULL;
-    if (open && open->request == request)
-        close_request(worker, open);
+    if (!open || open->request != request)
+        return;
+    struct message *demonitor = open->demonitor;
+    open->demonitor = NULL;
+    if (demonitor && troupe__send_system(worker, open->monitored, demonitor, SIGNAL_SYSTEM))
+        troupe__message_free(&worker->pool, demonitor); /* it has ended: its down finds nobody */
+    close_request(worker, open);
 }
 
 /* ---- ask ---- */
@@ -299,4 +318,46 @@ void troupe_request_info(troupe_worker *worker, troupe_request *request, troupe_
 {
     ask_system(worker, request, done, ref,
                troupe__message_new_bare(&worker->pool, SYSTEM_INFO, sizeof(troupe_info)), SIGNAL_SYSTEM, timeout_ms);
+}
+
+/* ---- monitors ---- */
+
+static struct message *new_bond_message(troupe_worker *worker, enum message_what what, uint64_t call_id)
+{
+    struct message *message = troupe__message_new_bare(&worker->pool, what, 0);
+    if (message) {
+        message->reply_to = REPLY_REQUEST;
+        message->reply_worker = (uint8_t)worker->index;
+        message->call_id = call_id;
+        message->msg.from = (troupe_ref){.home = worker->system->home, .slot = worker->index + 1};
+    }
+    return message;
+}
+
+static int send_monitor(troupe_worker *worker, struct open_request *open, troupe_ref ref)
+{
+    struct message *message = new_bond_message(worker, SYSTEM_MONITOR, call_id_of(open));
+    open->demonitor = new_bond_message(worker, SYSTEM_DEMONITOR, call_id_of(open));
+    open->monitored = ref;
+    int rc = TROUPE_E_NO_MEMORY;
+    if (message && open->demonitor)
+        rc = troupe__send_system(worker, ref, message, SIGNAL_SYSTEM);
+    if (rc && message)
+        troupe__message_free(&worker->pool, message);
+    return rc;
+}
+
+void troupe_request_monitor(troupe_worker *worker, troupe_request *request, troupe_request_fn done, troupe_ref ref)
+{
+    struct open_request *open = open_request(worker, request, done);
+    int rc = open ? send_monitor(worker, open, ref) : TROUPE_E_NO_MEMORY;
+    if (rc == 0)
+        return;
+    if (open)
+        close_request(worker, open);
+    troupe_exit exit = {.cause = troupe__bond_cause_without(worker->system, ref), .detail = {"", 0}};
+    troupe_answer answer = {.error = rc == TROUPE_E_NO_MEMORY ? rc : 0, .ref = ref, .exit = &exit};
+    request->done = NULL;
+    request->worker = NULL;
+    done(request, &answer);
 }

@@ -17,7 +17,8 @@ const char *troupe_actor_state_word(enum troupe_actor_state state)
 int troupe__find(const troupe_system *system, troupe_ref ref, struct actor **ret_actor)
 {
     if (!troupe_home_equal(ref.home, system->home))
-        return TROUPE_E_GONE; /* this node is the cluster: another home is one that has left */
+        return atomic_load_relaxed(&system->clustered) ? TROUPE_E_UNREACHABLE
+                                                       : TROUPE_E_GONE; /* alone: another home is one that has left */
     struct actor *actor = slots_at(&system->slots, ref.slot);
     uint32_t generation = actor ? actor_generation(actor) : 0;
     if (ref.generation == 0 || ref.generation > generation)

@@ -9,7 +9,8 @@
  *   intensity  more than `restarts` restarts in `period`: the parent ends its children and fails (intensity)
  *   backoff    the delay doubles with each restart in a row, with jitter; a child that lived longer than the period
  *              starts from the beginning. While it waits the child can be ended like any other
- *   a restart that fails is an end of its own: it counts, and is tried again
+ *   a restart that fails is an end of its own: it counts, and is tried again. It does not count while the registry is
+ *   lost, when no child with a name can be started: that is nobody's fault, and passes
  *
  * The node's own supervisor (troupe.root) holds what outsiders spawned with a restart policy. It must not fail for one
  * of them: it counts intensity for each child and gives up that child alone. A stop or drain by an outsider is final also
@@ -287,7 +288,10 @@ static int restart(troupe_ctx *ctx, struct child *child)
 int troupe__supervisor_on_restart_due(troupe_ctx *ctx, struct child *child)
 {
     child->restart_wait = 0;
-    return respawn(ctx, child) == 0 ? 0 : restart(ctx, child);
+    int rc = respawn(ctx, child);
+    if (rc == 0 || (rc == TROUPE_E_REGISTRY_LOST && restart_later(ctx, child, RESPAWN_RETRY_NS) == 0))
+        return 0;
+    return restart(ctx, child);
 }
 
 /* ---- ends ---- */

@@ -61,7 +61,7 @@ int troupe_system_new(const troupe_system_config *config, troupe_system **ret_sy
     system->config.call_timeout_ms = or_default(config->call_timeout_ms, TROUPE_CALL_TIMEOUT_MS_DEFAULT);
     system->home = (troupe_home){.low = config->node};
     init_kind(&system->root_kind, &troupe__root_behavior);
-    troupe__names_init(&system->names, config->seed);
+    troupe__names_init(&system->names, system->home, config->seed);
     system->kinds = troupe__port_alloc_zeroed(TROUPE_BEHAVIORS_MAX * sizeof system->kinds[0]);
     system->workers = troupe__port_alloc_zeroed(system->config.workers * sizeof system->workers[0]);
     rc = troupe__slots_init(&system->slots, system->config.actors_max);
@@ -157,7 +157,7 @@ static void stop_slice(troupe_worker *worker, struct shutdown *shutdown)
         enum troupe_actor_state state = actor_state_now(actor);
         bool is_told = !shutdown->killing && state >= TROUPE_STATE_DRAINING;
         bool is_root = actor_kind(actor) == &system->root_kind;
-        if (state == 0 || state == TROUPE_STATE_STOPPED || atomic_load_relaxed(&actor->is_child) || is_told ||
+        if (state == 0 || state == TROUPE_STATE_STOPPED || (atomic_load_relaxed(&actor->marks) & ACTOR_IS_CHILD) || is_told ||
             (is_root && others > 0))
             continue;
         enum troupe_stop_mode mode = shutdown->killing ? TROUPE_KILL : shutdown->mode;
@@ -232,6 +232,7 @@ void troupe_system_free(troupe_system *system)
         if (!system->workers[i])
             continue;
         troupe__requests_fini(system->workers[i]);
+        troupe__name_forget_lost(system->workers[i]);
         troupe__port_free(system->workers[i], sizeof *system->workers[i]);
     }
     if (system->workers)
@@ -239,6 +240,7 @@ void troupe_system_free(troupe_system *system)
     if (system->kinds)
         troupe__port_free(system->kinds, TROUPE_BEHAVIORS_MAX * sizeof system->kinds[0]);
     troupe__names_fini(&system->names);
+    troupe__topics_fini(&system->topics);
     troupe__slots_fini(&system->slots);
     troupe__pool_depot_fini(&system->depot);
     troupe__port_free(system, sizeof *system);

@@ -192,6 +192,17 @@ static void handle_args(troupe_ctx *ctx, struct message *message)
     troupe__life_on_init(ctx, message, rc);
 }
 
+static int handle_name_lost(troupe_ctx *ctx, struct message *message)
+{
+    const troupe_behavior *behavior = actor_kind(ctx->actor)->behavior;
+    int rc = 0;
+    message->msg.kind = TROUPE_MSG_NAME_LOST;
+    if (behavior->flags & TROUPE_BEHAVIOR_NAME_LOST)
+        rc = behavior->receive(ctx, actor_state(ctx->actor), &message->msg);
+    troupe__message_free(&ctx->worker->pool, message);
+    return rc;
+}
+
 /* True when the actor is no more. */
 static bool dispatch(troupe_ctx *ctx, struct message *message)
 {
@@ -227,8 +238,11 @@ static bool dispatch(troupe_ctx *ctx, struct message *message)
     case MESSAGE_EXIT:
         rc = troupe__bond_on_exit(ctx, message);
         break;
-    default: /* MESSAGE_WRITABLE */
+    case MESSAGE_WRITABLE:
         rc = troupe__bond_on_writable(ctx, message);
+        break;
+    default: /* MESSAGE_NAME_LOST */
+        rc = handle_name_lost(ctx, message);
     }
     after_function(ctx, rc);
     return troupe__life_proceed(ctx);
@@ -471,12 +485,14 @@ static uint32_t run(troupe_ctx *ctx)
 
 void troupe__turn_run(troupe_worker *worker, struct actor *actor)
 {
+    char name[TROUPE_NAME_BYTES_MAX + 1];
     troupe_ctx ctx;
     ctx.worker = worker;
     ctx.actor = actor;
     ctx.message = NULL;
     ctx.answered = true;
     ctx.kept = ctx.answer_failed = ctx.stop_self = false;
+    ctx.name = name;
     ctx.detail_len = 0;
     struct kind *kind = actor_kind(actor);
     worker->in_turn = true;

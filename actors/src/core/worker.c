@@ -18,6 +18,7 @@
 
 #define WAKE_AGAIN_NS (1 * NS_PER_MS)
 #define STEAL_AGAIN_NS (2 * NS_PER_MS)
+#define LOST_AGAIN_NS (10 * NS_PER_MS) /* lost names could not be told for want of memory */
 
 /* Wake one parked worker, if there is one: whoever clears its bit calls wake. */
 static void wake_one(troupe_system *system, uint64_t parked)
@@ -32,7 +33,7 @@ static void wake_one(troupe_system *system, uint64_t parked)
     }
 }
 
-static void wake_worker(troupe_system *system, uint32_t index)
+void troupe__worker_wake(troupe_system *system, uint32_t index)
 {
     uint64_t bit = UINT64_C(1) << index, parked = atomic_load_seq(&system->parked);
     while (parked & bit) {
@@ -206,14 +207,14 @@ static void fire_timers(troupe_worker *worker)
 
 /* ---- inbox ---- */
 
-void troupe__worker_post(troupe_worker *from, uint32_t to, struct message *answer)
+void troupe__worker_post(troupe_system *system, uint32_t to, struct message *message)
 {
-    troupe_worker *worker = from->system->workers[to];
+    troupe_worker *worker = system->workers[to];
     struct message *top = atomic_load_relaxed(&worker->inbox);
     do
-        answer->next = top;
-    while (!atomic_cas_weak_seq(&worker->inbox, &top, answer));
-    wake_worker(from->system, to); /* after the push: pairs with park */
+        message->next = top;
+    while (!atomic_cas_weak_seq(&worker->inbox, &top, message));
+    troupe__worker_wake(system, to); /* after the push: pairs with park */
 }
 
 static void take_inbox(troupe_worker *worker)
@@ -223,7 +224,10 @@ static void take_inbox(troupe_worker *worker)
     struct message *list = message_reverse(atomic_exchange_acq_rel(&worker->inbox, NULL));
     while (list) {
         struct message *next = list->next;
-        troupe__request_on_message(worker, list);
+        if (list->what == NOTICE_TOPIC)
+            troupe__topic_on_notice(worker, list);
+        else
+            troupe__request_on_message(worker, list);
         list = next;
     }
 }
@@ -255,6 +259,9 @@ uint64_t troupe_worker_poll(troupe_worker *worker, uint64_t now_ns, uint32_t tur
     worker->inline_left = TROUPE_INLINE_PER_PASS_MAX;
     take_inbox(worker);
     fire_timers(worker);
+    troupe__topics_run(worker);
+    if (worker->index == 0)
+        troupe__name_tell_lost(worker);
     uint64_t shutdown_ns = troupe__shutdown_step(worker);
     refresh_overload(worker);
     worker->had_long_turn = false;
@@ -267,13 +274,15 @@ uint64_t troupe_worker_poll(troupe_worker *worker, uint64_t now_ns, uint32_t tur
         troupe__turn_run(worker, actor);
     }
     if (runq_depth(&worker->runq) || atomic_load_relaxed(&worker->system->inject.count) ||
-        atomic_load_relaxed(&worker->inbox))
+        atomic_load_relaxed(&worker->inbox) || worker->topics_due)
         return 0;
     troupe__lock_acquire(&worker->wheel_lock);
     uint64_t next_ns = troupe__wheel_next_ns(&worker->wheel);
     troupe__lock_release(&worker->wheel_lock);
     if (shutdown_ns < next_ns)
         next_ns = shutdown_ns;
+    if (worker->lost && next_ns > worker->now_ns + LOST_AGAIN_NS)
+        next_ns = worker->now_ns + LOST_AGAIN_NS;
     if (next_ns > worker->now_ns + STEAL_AGAIN_NS && is_another_in_turn(worker))
         next_ns = worker->now_ns + STEAL_AGAIN_NS;
     if (next_ns == TROUPE_NEVER)
@@ -294,7 +303,9 @@ bool troupe_worker_park(troupe_worker *worker)
 {
     troupe_system *system = worker->system;
     atomic_fetch_or_explicit(&system->parked, UINT64_C(1) << worker->index, memory_order_seq_cst);
-    bool work = atomic_load_seq(&worker->inbox) || atomic_load_seq(&system->inject.count) || runq_depth(&worker->runq);
+    bool work = atomic_load_seq(&worker->inbox) || atomic_load_seq(&system->inject.count) ||
+                runq_depth(&worker->runq) || worker->topics_due ||
+                (worker->index == 0 && atomic_load_seq(&system->names.lost));
     if (work)
         troupe_worker_unpark(worker);
     return !work;

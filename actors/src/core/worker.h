@@ -22,6 +22,7 @@
 #include "core/runq.h"
 #include "core/slots.h"
 #include "core/timer_wheel.h"
+#include "core/topic.h"
 
 #define INJECT_EVERY_TURNS 61u  /* every so many turns the inject queue comes first */
 #define NS_PER_MS UINT64_C(1000000)
@@ -48,6 +49,8 @@ struct open_request {
     uint32_t next_free;
     uint32_t slot;
     bool armed;                  /* the timer was started: its links change under others' hands, so they do not tell */
+    troupe_ref monitored;        /* of a monitor */
+    struct message *demonitor;   /* ... that takes it back: made with it, so that a cancel needs no memory; else NULL */
     struct wheel_entry timer;    /* in this worker's wheel */
 };
 #define REQUESTS_BLOCK 64u
@@ -68,6 +71,8 @@ struct troupe_worker {
     uint32_t inline_left;        /* inline turns until the next poll */
     uint32_t until_inject;
     uint64_t woke_ns;            /* when this worker last woke another one */
+    struct name_entry *lost;     /* of names.lost, not told yet */
+    struct topic_place *topics_due, *topics_last; /* topics with subscribers here that are to be told */
     bool in_turn;
     bool had_long_turn;          /* in this poll */
     uint64_t clock_at_now_ns;    /* the turns' clock when now_ns was told */
@@ -77,7 +82,7 @@ struct troupe_worker {
 
     /* Any. */
     struct runq runq;
-    _Atomic(struct message *) inbox; /* answers for requests of this worker, from other workers: a stack */
+    _Atomic(struct message *) inbox; /* answers for requests, notices of topics: a stack */
     struct troupe__lock wheel_lock;
     struct timer_wheel wheel;        /* under wheel_lock */
     _Atomic(struct actor *) turn_actor; /* for watchdogs, advisory */
@@ -100,6 +105,7 @@ struct troupe_system {
     uint32_t kinds_count;
     struct slot_table slots;
     struct names names;
+    struct topic_table topics;   /* of actors */
     struct pool_depot depot;
     troupe_worker **workers;
     struct kind root_kind;
@@ -111,6 +117,8 @@ struct troupe_system {
     _Atomic bool overloaded;     /* refreshed by polls; advisory */
 
     struct inject_queue inject;
+
+    _Atomic bool clustered;      /* another home may be one that lives */
 
     struct shutdown shutdown;
 };
@@ -125,6 +133,7 @@ struct troupe_ctx {
     bool answer_failed;          /* memory was out: answered with an error after the turn */
     bool stop_self;
     uint32_t deadlines;          /* handled since the signals were looked at; they count towards the turn */
+    char *name;                  /* TROUPE_NAME_BYTES_MAX + 1 bytes for troupe_self_name */
     uint8_t detail_len;
     char detail[TROUPE_REASON_BYTES_MAX + 1];
 };
@@ -180,15 +189,18 @@ void troupe__worker_raise(troupe_worker *worker, struct actor *actor, uint32_t g
 void troupe__worker_arm(troupe_worker *worker, struct actor *actor, uint64_t deadline_ns);
 void troupe__worker_disarm(troupe_worker *worker, struct actor *actor);
 
-/* Give an answer to the worker whose request it is. Consumes the message. Thread: any worker's owner. */
-void troupe__worker_post(troupe_worker *from, uint32_t to, struct message *answer);
+/* Wake the worker if it is parked. Thread: any. */
+void troupe__worker_wake(troupe_system *system, uint32_t index);
+
+/* Put an answer into the inbox of the worker whose request it is, or a notice. Consumes the message. Thread: any. */
+void troupe__worker_post(troupe_system *system, uint32_t to, struct message *message);
 
 void troupe__dead_letter(troupe_worker *worker, const troupe_ref *to, const troupe_ref *from, troupe_view type,
                          int error);
 
 /* ---- send.c ---- */
 
-/* Find a living actor of this node. Fails: TROUPE_E_NOT_FOUND, TROUPE_E_GONE. Thread: any; advisory until a message that
+/* Find a living actor of this node. Fails: TROUPE_E_NOT_FOUND, TROUPE_E_GONE, TROUPE_E_UNREACHABLE. Thread: any; advisory until a message that
  * carries the generation is accepted. */
 int troupe__find(const troupe_system *system, troupe_ref ref, struct actor **ret_actor);
 
@@ -309,8 +321,31 @@ void troupe__bond_on_room(troupe_ctx *ctx);
 /* The actor has ended: downs, exit signals; frees the bonds. */
 void troupe__bond_on_end(troupe_ctx *ctx, enum troupe_exit_cause cause, int error, troupe_view detail);
 
+/* Why there is no bond with one who cannot be found: gone, or out of reach. */
+enum troupe_exit_cause troupe__bond_cause_without(const troupe_system *system, troupe_ref target);
+
 /* Turn a request that came too late into its answer. Consumes it. */
 void troupe__bond_refuse(troupe_worker *worker, struct message *request, troupe_ref target);
+
+/* ---- naming.c ---- */
+
+/* Take a name for an actor whose owner is the caller, or that nobody knows yet. The entry is pinned until
+ * troupe__name_taken, or troupe__names_remove. Fails: as troupe__names_take, TROUPE_E_REGISTRY_LOST. */
+int troupe__name_take(troupe_system *system, troupe_view name, troupe_ref ref, struct name_entry **ret_entry,
+                      troupe_ref *ret_holder);
+
+/* Tell the world of it. State: the actor can be sent to. */
+void troupe__name_taken(troupe_system *system, struct name_entry *entry);
+
+/* Tell the world and give it back. Thread: the actor's owner. Fails: TROUPE_E_NOT_FOUND. */
+int troupe__name_give(troupe_system *system, troupe_view name, troupe_ref ref);
+void troupe__name_give_all(troupe_system *system, troupe_ref ref);
+
+/* Tell actors which names they have lost; worker 0 does it. */
+void troupe__name_tell_lost(troupe_worker *worker);
+
+/* Free what could not be told. */
+void troupe__name_forget_lost(troupe_worker *worker);
 
 /* ---- supervisor.c, root.c ---- */
 

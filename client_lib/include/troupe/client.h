@@ -2,6 +2,7 @@
  *
  * The client: spawns, calls, watches and stops actors of a Troupe cluster over the REST API of any of its nodes.
  * It is blocking and simple: one function, one request, one answer. It hosts no actors and keeps no session.
+ * troupe_client_stream alone stays: it follows the events of an actor or of the cluster.
  *
  * Documents (actors, pages, names) are jansson values: read them with json_object_get() and friends, and release
  * them with json_decref(). This header needs jansson.h only where the caller looks into a document.
@@ -39,6 +40,10 @@ typedef struct troupe_client troupe_client;
 #define TROUPE_CLIENT_WORD_BYTES_MAX 64            /* a behavior or a message type */
 #define TROUPE_CLIENT_URL_BYTES_MAX 511            /* a base URL */
 #define TROUPE_CLIENT_NODES_MAX 64                 /* local nodes that troupe_client_nodes_find tells apart */
+#define TROUPE_CLIENT_TOKEN_BYTES_MAX 512          /* a token; those of troupe_client_token_make have 46 */
+#define TROUPE_CLIENT_TOKEN_CAP 47                 /* of such a token with its NUL */
+#define TROUPE_CLIENT_HASH_CAP 65                  /* of a SHA-256 in hexadecimal with its NUL */
+#define TROUPE_CLIENT_SILENCE_MS 45000             /* three times a node's ping of 15 s: the connection is lost */
 
 /* Why a request failed. A plain value: nothing to free. Texts that do not fit are cut at a character. */
 typedef struct troupe_client_problem {
@@ -65,6 +70,7 @@ typedef struct troupe_client_reply {
 typedef struct troupe_client_options {
     const char *url;             /* "http://127.0.0.1:41873", may end in a path; "host:port" means http */
     const char *host;            /* the Host header, when it must differ from the URL; NULL: the URL's */
+    const char *token;           /* sent as "Authorization: Bearer"; copied; NULL: none */
     uint32_t timeout_ms;         /* 0: TROUPE_CLIENT_TIMEOUT_MS */
     uint32_t connect_timeout_ms; /* 0: TROUPE_CLIENT_CONNECT_TIMEOUT_MS */
 } troupe_client_options;
@@ -100,6 +106,40 @@ typedef struct troupe_client_filter {
     const char *cursor; /* the "next" of the page before; NULL: the first page */
 } troupe_client_filter;
 
+/* What a stream tells its function. */
+enum troupe_client_event_kind {
+    TROUPE_CLIENT_EVENT,        /* an event */
+    TROUPE_CLIENT_EVENT_LAGGED, /* `missed` events could not be kept for this reader */
+    TROUPE_CLIENT_EVENT_DOWN,   /* the actor has ended, data tells why; the last of the stream */
+    TROUPE_CLIENT_EVENT_OPEN,   /* connected, for the first time or again */
+    TROUPE_CLIENT_EVENT_RETRY,  /* the connection was lost; the next is made after wait_ms */
+};
+
+/* All texts are borrowed, live while the function runs, and are never NULL. */
+typedef struct troupe_client_event {
+    enum troupe_client_event_kind kind;
+    const char *id;   /* "<epoch>.<seq>": give it as `after` to go on behind it; "": none */
+    const char *type; /* "node.up", or what the actor says */
+    const char *data; /* the body; a NUL follows */
+    size_t data_len;
+    int64_t missed;                       /* LAGGED; 0: not told how many */
+    uint32_t wait_ms;                     /* RETRY */
+    unsigned failures;                    /* RETRY: connections before this one that brought nothing, in a row */
+    const troupe_client_problem *problem; /* RETRY: why; else NULL */
+} troupe_client_event;
+
+/* Returns false to end the stream. Must not use the client. */
+typedef bool (*troupe_client_event_fn)(void *user, const troupe_client_event *event);
+
+typedef struct troupe_client_stream_options {
+    const char *ref;   /* the actor; NULL: the events of the cluster */
+    const char *from;  /* "now" or "oldest"; NULL: the node's default, now */
+    const char *after; /* the id of an event: begin behind it; NULL: none */
+    troupe_client_event_fn on_event;
+    void *user;
+    uint32_t silence_ms; /* 0: TROUPE_CLIENT_SILENCE_MS */
+} troupe_client_stream_options;
+
 /* A node of this user on this machine, as its ports file tells. */
 typedef struct troupe_client_node_entry {
     char api[TROUPE_CLIENT_URL_BYTES_MAX + 1];
@@ -123,12 +163,16 @@ void troupe_client_free(troupe_client *client);
 /* The base URL in use, without a slash at its end. Lives: as long as the client. */
 const char *troupe_client_url(const troupe_client *client);
 
+/* Does that URL name this machine, by its loopback address or as localhost? */
+bool troupe_client_is_local(const troupe_client *client);
+
 /* The failures every request shares; each function below lists only its own.
  *
  *   TROUPE_E_UNREACHABLE  no connection; problem->http_status is 0
  *   TROUPE_E_TIMEOUT      no answer in time (http_status 0), or the node says so (504)
  *   TROUPE_E_MALFORMED    what answered is not a node of this API (http_status below 400)
  *   TROUPE_E_INVALID      an argument cannot be sent (http_status 0); problem->field names it
+ *   TROUPE_E_UNAUTHORIZED, TROUPE_E_FORBIDDEN, TROUPE_E_RATE  the token, see docs/security.md
  *   TROUPE_E_TOO_LARGE    the answer is over TROUPE_CLIENT_ANSWER_BYTES_MAX (http_status below 400)
  *   and every error a node answers. */
 
@@ -182,6 +226,40 @@ TROUPE_MUST_USE int troupe_client_name(troupe_client *client, const char *name, 
 TROUPE_MUST_USE int troupe_client_names(troupe_client *client, const troupe_client_filter *filter,
                                         struct json_t **ret_page, troupe_client_problem *problem);
 
+/* Get one page of the nodes of the cluster, by now always all of them; only the cursor of the filter counts.
+ *
+ * Owns:  *ret_page is owned. */
+TROUPE_MUST_USE int troupe_client_nodes(troupe_client *client, const troupe_client_filter *filter,
+                                        struct json_t **ret_page, troupe_client_problem *problem);
+
+/* Get the document of one node of the cluster, by its id, or "self" for the one that is asked.
+ *
+ * Owns:  *ret_node is owned.
+ * Fails: TROUPE_E_NOT_FOUND */
+TROUPE_MUST_USE int troupe_client_node(troupe_client *client, const char *node, struct json_t **ret_node,
+                                       troupe_client_problem *problem);
+
+/* Have a node drain and leave the cluster. Fails: TROUPE_E_NOT_FOUND, TROUPE_E_FORBIDDEN */
+TROUPE_MUST_USE int troupe_client_node_drain(troupe_client *client, const char *node, troupe_client_problem *problem);
+
+/* Make a ticket, which lets its bearer open one WebSocket or event stream: with the rights of this client's token, or
+ * if `count` is not 0 with those of them that these grants cover.
+ *
+ * Owns:  *ret_ticket is owned: {"ticket":"tk_...","expires_at":...}.
+ * Fails: TROUPE_E_SCHEMA  one is no grant */
+TROUPE_MUST_USE int troupe_client_ticket(troupe_client *client, const char *const *grants, size_t count,
+                                         struct json_t **ret_ticket, troupe_client_problem *problem);
+
+/* Follow the events of an actor or of the cluster, and call options->on_event for each, in order. A connection that is
+ * lost is made again, waiting longer each time, and goes on behind the last event.
+ *
+ * Blocks: until on_event returns false, the actor ends or the node closes the stream for good (all return 0), the first
+ *         connection fails, or a later one is refused in a way that will not pass.
+ * Fails:  TROUPE_E_NOT_FOUND, TROUPE_E_GONE, TROUPE_E_UNAUTHORIZED, TROUPE_E_FORBIDDEN
+ *         TROUPE_E_LIMIT  an event is over TROUPE_CLIENT_ANSWER_BYTES_MAX (http_status 0) */
+TROUPE_MUST_USE int troupe_client_stream(troupe_client *client, const troupe_client_stream_options *options,
+                                         troupe_client_problem *problem);
+
 /* GET any path of the node, such as /v1/node, and take the answer as it came.
  *
  * Owns:  *ret_reply is owned; release it with troupe_client_reply_fini. */
@@ -203,6 +281,16 @@ void troupe_client_reply_fini(troupe_client_reply *reply);
  * Fails: TROUPE_E_LIMIT  more than entries_max nodes live here */
 TROUPE_MUST_USE int troupe_client_nodes_find(troupe_client_node_entry *entries, size_t entries_max, size_t *ret_count,
                                              const char **ret_dir);
+
+/* Make a token, "tt_" and 43 characters for 32 random bytes. Only its hash belongs into a file.
+ * Fails: TROUPE_E_INTERNAL  the system gives no random bytes */
+TROUPE_MUST_USE int troupe_client_token_make(char ret_token[TROUPE_CLIENT_TOKEN_CAP]);
+
+/* The SHA-256 of a token in lower-case hexadecimal, as a node's token file has it. Fails: TROUPE_E_INTERNAL */
+TROUPE_MUST_USE int troupe_client_token_hash(const char *token, char ret_hash[TROUPE_CLIENT_HASH_CAP]);
+
+/* Can this be sent as a token: 1 to TROUPE_CLIENT_TOKEN_BYTES_MAX visible ASCII characters? */
+bool troupe_client_token_is_valid(const char *token);
 
 #ifdef __cplusplus
 }

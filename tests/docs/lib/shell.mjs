@@ -23,14 +23,23 @@ export async function runBlocks(blocks, { url, folder }) {
     symlinkSync(target, path.join(build, program.toLowerCase()))
   }
   writeFileSync(path.join(home, '.curlrc'), 'silent\nshow-error\nmax-time = 10\nwrite-out = "\\n"\n')
-  const commands = blocks.map((block) => block.text.replaceAll(EXAMPLE_URL, url))
+  const commands = blocks.map((block) => {
+    const text = block.text.replaceAll(EXAMPLE_URL, url)
+    return block.directive === 'background' ? inBackground(text) : text
+  })
   const script = commands.map((text) => `${text}\nprintf '\\n${MARK}%d${MARK}' $?\n`)
   const own = { HOME: home, XDG_RUNTIME_DIR: folder, URL: url, TROUPE_URL: '', NO_PROXY: '*', LC_ALL: 'C' }
   const env = { ...process.env, ...own, PATH: `${build}:${process.env.PATH}` }
-  const output = await run(`exec 2>&1\n${script.join('')}`, { cwd: home, env, timeout: DEADLINE_MS })
+  const start = "exec 2>&1\ntrap 'kill $background 2>/dev/null' EXIT\n"
+  const output = await run(start + script.join(''), { cwd: home, env, timeout: DEADLINE_MS })
   const parts = output.split(MARK)
   return blocks.map((_, i) => ({ output: parts[2 * i], status: Number(parts[2 * i + 1]) }))
 }
+
+/** A node beside the shell, until the end of the document; its output up to the line that says that it is ready. */
+const inBackground = (text) => `exec 9< <(exec ${text})
+background="$background $!"
+while read -r -u 9 line; do echo "$line"; case $line in *' is ready'*) break ;; esac; done`
 
 function run(script, options) {
   return new Promise((resolve) => {

@@ -27,6 +27,16 @@ export class Connection {
     return new Connection(socket)
   }
 
+  /** Connect to a unix socket. */
+  static async openPath(path) {
+    const socket = net.connect({ path, allowHalfOpen: true })
+    const connected = deferred()
+    socket.once('connect', connected.resolve)
+    socket.once('error', connected.reject)
+    await within(connected.promise, `connect to ${path}`)
+    return new Connection(socket)
+  }
+
   constructor(socket) {
     this.#socket = socket
     const wake = () => {
@@ -103,6 +113,27 @@ export class Connection {
     return within(read(), `response to a ${method}`, deadlineMs)
   }
 
+  /** The head of the next response, which stays unread: a Response without its content, and its size. */
+  async head(deadlineMs = DEADLINE_MS) {
+    const read = async () => {
+      for (;;) {
+        const parsed = parseResponse(this.#received, 'HEAD', this.#over)
+        if (parsed) return Object.assign(parsed.response, { size: parsed.size })
+        if (this.#over)
+          throw new Error(`closed instead of a head; got ${JSON.stringify(this.#received.toString('latin1'))}`)
+        await this.#wake.promise
+      }
+    }
+    return within(read(), 'the head of a response', deadlineMs)
+  }
+
+  /** Give the socket away, paused, with what it has received after `skip` bytes: another protocol goes on. */
+  release(skip = 0) {
+    this.#socket.pause()
+    for (const event of ['data', 'end', 'error', 'close']) this.#socket.removeAllListeners(event)
+    return { socket: this.#socket, rest: this.#received.subarray(skip) }
+  }
+
   /** Send a request and read its response. */
   async request(method, target, options = {}) {
     this.send(requestBytes(method, target, options))
@@ -160,7 +191,7 @@ function parseResponseAfter(data, offset, method, isOver) {
 }
 
 function parseBody(data, start, status, headers, method, isOver) {
-  if (method === 'HEAD' || status === 204 || status === 304) return { size: start, content: Buffer.alloc(0) }
+  if (method === 'HEAD' || [101, 204, 304].includes(status)) return { size: start, content: Buffer.alloc(0) }
   if (headers.get('transfer-encoding') === 'chunked') return parseChunks(data, start)
   if (headers.has('content-length')) {
     const length = headers.get('content-length')

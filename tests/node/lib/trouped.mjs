@@ -14,6 +14,9 @@ import { deferred, within } from './wait.mjs'
 
 if (!process.env.TROUPED) throw new Error('TROUPED must name the program, for example TROUPED=build/trouped')
 
+/** Is it a build with AddressSanitizer? Its memory says nothing: what is freed is kept for a while. */
+export const isSanitized = readFileSync(process.env.TROUPED).includes('__asan_init')
+
 /** A folder that goes with the test. */
 export function temporaryFolder(t) {
   const folder = mkdtempSync(path.join(tmpdir(), 'troupe-test-'))

@@ -4,11 +4,12 @@
 
 export const DEADLINE_MS = 20_000 // generous: sanitized builds on busy machines have to meet it too
 
-/** The promise, or an error that names what did not come in time. */
+/** The promise, or an error that names what did not come in time; `what` may be a function that tells it. */
 export function within(promise, what, deadlineMs = DEADLINE_MS) {
   let timer
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: not within ${deadlineMs} ms`)), deadlineMs)
+    const tell = () => (typeof what === 'function' ? what() : what)
+    timer = setTimeout(() => reject(new Error(`${tell()}: not within ${deadlineMs} ms`)), deadlineMs)
   })
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }

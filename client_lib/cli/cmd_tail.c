@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The events of an actor, as they are published. */
+#include "cli/commands.h"
+
+/* The id, the type, and the body on one line. */
+static void line(const struct cli *cli, const troupe_client_event *event, const json_t *data)
+{
+    char head[320];
+    (void)data;
+    snprintf(head, sizeof head, "%s  %s", event->id[0] != '\0' ? event->id : "-", event->type);
+    char clean[4 * sizeof head];
+    cli_clean_copy(clean, sizeof clean, head);
+    fprintf(cli->out, "%s  ", clean);
+    for (size_t i = 0; i < event->data_len; i++) { /* whole, however long it is */
+        unsigned char byte = (unsigned char)event->data[i];
+        bool is_c1 = byte == 0xc2 && i + 1 < event->data_len && (unsigned char)event->data[i + 1] < 0xa0;
+        i += is_c1;
+        if (byte < 0x20 || byte == 0x7f || is_c1) {
+            fprintf(cli->out, "\\x%02x", (unsigned char)event->data[i]);
+        } else {
+            fputc(byte, cli->out);
+        }
+    }
+    fputc('\n', cli->out);
+}
+
+static int run(struct cli *cli)
+{
+    char what[320];
+    snprintf(what, sizeof what, "follow %s", cli->arg[0]);
+    return cli_events_print(cli, cli->arg[0], what, line);
+}
+
+static const struct cli_option_use options[] = {
+    {CLI_FROM, "now|oldest", "Where to begin: with what comes (default), or with the oldest event that is kept"},
+    {CLI_AFTER, "ID", "Begin behind the event of this id"},
+    {CLI_LIMIT, "N", "End after this many events"},
+    {.text = NULL},
+};
+
+const struct cli_command cmd_tail = {
+    .name = "tail",
+    .usage = "REF",
+    .summary = "Show the events that an actor publishes, one a line",
+    .text =
+        "With -o json each event is a line of JSON: id, event, data. A connection that is lost is made again, and goes "
+        "on behind the last event. Ends with the actor, or with Ctrl-C.",
+    .args_min = 1,
+    .args_max = 1,
+    .first_arg = CLI_ARG_REF,
+    .options = options,
+    .run = run,
+};

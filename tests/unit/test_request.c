@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Requests of outsiders that monitor: exactly one down, behind what came before it, and nothing left at the target. */
+#include "lib/lab.h"
+
+#include "core/worker.h"
+
+static struct lab lab;
+
+static int set_up(void **state)
+{
+    (void)state;
+    lab_open(&lab);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    lab_close(&lab);
+    return 0;
+}
+
+/* The puppets of a test live as long as its system, which is freed in the tear-down. */
+#define PUPPET(variable, mark)                                                                                         \
+    static struct puppet variable;                                                                                     \
+    variable = (struct puppet) { .letter = (mark) }
+
+static uint32_t watchers_of(struct puppet *puppet)
+{
+    static struct lab_request info;
+
+    lab_info(&lab, puppet, &info);
+    lab_run(&lab);
+    assert_true(info.done);
+    assert_int_equal(info.error, 0);
+    return info.info_monitors;
+}
+
+static uint64_t memory(void)
+{
+    troupe_stats stats;
+
+    troupe_system_stats(lab.system, &stats);
+    return stats.memory_bytes;
+}
+
+static void test_an_outsider_is_told_of_an_end_once(void **state)
+{
+    PUPPET(target, 't');
+    static struct lab_request down, other, stopped;
+
+    (void)state;
+    lab_spawn(&lab, &target, NULL);
+    lab_monitor(&lab, target.ref, &down);
+    lab_monitor(&lab, target.ref, &other);
+    lab_run(&lab);
+    assert_false(down.done);
+    assert_int_equal(watchers_of(&target), 2);
+    lab_pass(&lab, 1000000); /* it has no deadline */
+    assert_false(down.done);
+    lab_stop(&lab, target.ref, TROUPE_STOP, &stopped, 100);
+    lab_run(&lab);
+    assert_int_equal(down.times, 1);
+    assert_int_equal(other.times, 1);
+    assert_int_equal(down.error, 0);
+    assert_int_equal(down.cause, TROUPE_EXIT_STOPPED);
+    assert_string_equal(down.detail, "the test says so");
+    assert_true(troupe_ref_equal(down.ref, target.ref));
+    troupe_request_cancel(&down.request); /* legal, and does nothing */
+    lab_run(&lab);
+    assert_int_equal(down.times, 1);
+}
+
+static void test_a_kill_and_a_failure_are_told_as_what_they_are(void **state)
+{
+    PUPPET(killed, 'k');
+    PUPPET(failing, 'f');
+    static struct lab_request kill_down, fail_down, stopped;
+
+    (void)state;
+    lab_spawn(&lab, &killed, NULL);
+    lab_spawn(&lab, &failing, NULL);
+    lab_monitor(&lab, killed.ref, &kill_down);
+    lab_monitor(&lab, failing.ref, &fail_down);
+    lab_stop(&lab, killed.ref, TROUPE_KILL, &stopped,
+             100); /* it overtakes the monitor, which is told the cause all the same */
+    lab_run(&lab);
+    lab_do(&lab, &failing, puppet_fail);
+    assert_int_equal(kill_down.cause, TROUPE_EXIT_KILLED);
+    assert_int_equal(fail_down.cause, TROUPE_EXIT_FAILED);
+    assert_int_equal(kill_down.times + fail_down.times, 2);
+}
+
+/* Trap: monitoring one that is gone was silent for ever. */
+static void test_an_outsider_monitors_a_dead_actor_and_hears_at_once(void **state)
+{
+    PUPPET(target, 't');
+    static struct lab_request down, never, far, stopped;
+    troupe_ref nobody = {.home = troupe_system_home(lab.system), .slot = 4000, .generation = 1};
+    troupe_ref other = {.home = {.low = 99}, .slot = 1, .generation = 1};
+
+    (void)state;
+    lab_spawn(&lab, &target, NULL);
+    lab_stop(&lab, target.ref, TROUPE_STOP, &stopped, 100);
+    lab_run(&lab);
+    lab_monitor(&lab, target.ref, &down);
+    assert_int_equal(down.times, 1);
+    assert_int_equal(down.error, 0);
+    assert_int_equal(down.cause, TROUPE_EXIT_NOPROC);
+    lab_monitor(&lab, nobody, &never);
+    assert_int_equal(never.times, 1);
+    assert_int_equal(never.cause, TROUPE_EXIT_NOPROC);
+    lab_monitor(&lab, other, &far); /* alone: another home is one that has left */
+    assert_int_equal(far.cause, TROUPE_EXIT_NOPROC);
+    troupe_system_set_clustered(lab.system, true);
+    lab_monitor(&lab, other, &far);
+    assert_int_equal(far.times, 1);
+    assert_int_equal(far.error, 0);
+    assert_int_equal(far.cause, TROUPE_EXIT_UNREACHABLE);
+}
+
+static void test_a_cancelled_monitor_is_never_told(void **state)
+{
+    PUPPET(target, 't');
+    static struct lab_request early, late, kept, stopped;
+
+    (void)state;
+    lab_spawn(&lab, &target, NULL);
+    lab_monitor(&lab, target.ref, &early);
+    lab_monitor(&lab, target.ref, &late);
+    lab_monitor(&lab, target.ref, &kept);
+    lab_run(&lab);
+    troupe_request_cancel(&early.request);
+    assert_int_equal(watchers_of(&target), 2);
+    lab_stop(&lab, target.ref, TROUPE_STOP, &stopped, 100);
+    assert_int_equal(troupe_worker_poll(lab.worker, lab.now_ns, 8), 0); /* the downs are on their way */
+    troupe_request_cancel(&late.request);
+    lab_run(&lab);
+    assert_int_equal(early.times, 0);
+    assert_int_equal(late.times, 0);
+    assert_int_equal(kept.times, 1);
+}
+
+/* Outsiders that come and go leave no half of a bond behind. */
+static void test_churn_of_monitors_leaves_nothing_at_the_target(void **state)
+{
+    PUPPET(target, 't');
+    static struct lab_request down;
+    uint64_t before = 0;
+
+    (void)state;
+    lab_spawn(&lab, &target, NULL);
+    for (int i = 0; i < 1000; i++) {
+        lab_monitor(&lab, target.ref, &down);
+        if (i % 3)
+            lab_run(&lab);
+        troupe_request_cancel(&down.request);
+        lab_run(&lab);
+        if (i == 10)
+            before = memory();
+    }
+    assert_int_equal(down.times, 0);
+    assert_int_equal(memory(), before);
+    assert_int_equal(watchers_of(&target), 0);
+}
+
+/* A cancel needs no memory: else a node that is short of it would never get rid of the bonds. */
+static void test_a_cancel_works_without_memory(void **state)
+{
+    PUPPET(target, 't');
+    static struct lab_request downs[40];
+
+    (void)state;
+    lab_spawn(&lab, &target, NULL);
+    for (int i = 0; i < 40; i++)
+        lab_monitor(&lab, target.ref, &downs[i]);
+    lab_run(&lab);
+    assert_int_equal(watchers_of(&target), 40);
+    troupe__port_fail_after(1);
+    for (int i = 0; i < 40; i++)
+        troupe_request_cancel(&downs[i].request);
+    lab_run(&lab);
+    troupe__port_fail_after(0);
+    assert_int_equal(watchers_of(&target), 0);
+}
+
+static int reply_to_kept(troupe_ctx *ctx, struct puppet *self)
+{
+    assert_int_equal(troupe_reply_to(ctx, self->handle, troupe_body_json("2", 1)), 0);
+    return 0;
+}
+
+static char order[8];
+
+static void note(char letter)
+{
+    size_t len = strlen(order);
+
+    assert_true(len + 1 < sizeof order);
+    order[len] = letter;
+    order[len + 1] = '\0';
+}
+
+static void on_reply(troupe_request *request, const troupe_answer *answer)
+{
+    (void)request;
+    assert_int_equal(answer->error, 0);
+    note('r');
+}
+
+static void on_down(troupe_request *request, const troupe_answer *answer)
+{
+    (void)request;
+    assert_int_equal(answer->exit->cause, TROUPE_EXIT_NORMAL);
+    note('d');
+}
+
+static void on_null(troupe_request *request, const troupe_answer *answer)
+{
+    (void)request, (void)answer;
+    note('n');
+}
+
+/* The reply lies in the inbox of the asker's worker, as the actor gave it on another one; its end, which this worker then
+ * runs within a call of its own, may not overtake it. */
+static void test_a_down_comes_behind_a_reply(void **state)
+{
+    PUPPET(target, 't');
+    struct lab pair;
+    troupe_request reply = {0}, null = {0}, down = {0};
+
+    (void)state;
+    order[0] = '\0';
+    lab_open_with(&pair, (troupe_system_config){.actors_max = 4096, .workers = 2});
+    lab_spawn(&pair, &target, NULL);
+    target.on_ask = puppet_keep;
+    target.on_note = puppet_end;
+    troupe_worker *second = troupe_system_worker(pair.system, 1);
+    troupe_worker_set_now(second, pair.now_ns);
+    troupe_request_monitor(second, &down, on_down, target.ref);
+    lab_run(&pair); /* the first steals the actor, which goes idle */
+    troupe_request_call(second, &reply, on_reply, target.ref, troupe_view_of("ask"), troupe_body_none(),
+                        troupe_view_of(""), 0);
+    assert_int_equal(target.asks, 1);
+    lab_do(&pair, &target, reply_to_kept);
+    assert_string_equal(order, "");
+    troupe_request_call(second, &null, on_null, target.ref, troupe_view_of("note"), troupe_body_none(),
+                        troupe_view_of(""), 0);
+    assert_string_equal(order, "n");
+    assert_int_equal(target.ends, 1);
+    (void)troupe_worker_poll(second, pair.now_ns, 8);
+    assert_string_equal(order, "nrd");
+    lab_close(&pair);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_an_outsider_is_told_of_an_end_once),
+        TEST(test_a_kill_and_a_failure_are_told_as_what_they_are),
+        TEST(test_an_outsider_monitors_a_dead_actor_and_hears_at_once),
+        TEST(test_a_cancelled_monitor_is_never_told),
+        TEST(test_churn_of_monitors_leaves_nothing_at_the_target),
+        TEST(test_a_cancel_works_without_memory),
+        TEST(test_a_down_comes_behind_a_reply),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
