@@ -374,7 +374,7 @@ void config_parse(struct config *config, int argc, char **argv)
                                           .arg = settings[i].arg, .doc = settings[i].help};
     const struct argp argp = {
         .options = options, .parser = parse_option,
-        .doc = "Serve actors by HTTP.\v"
+        .doc = "Serve actors by HTTP and WebSocket.\v"
                "Each flag with a value can also be set in the environment, as TROUPE_LISTEN_API for --listen-api. "
                "SIGTERM drains the node, SIGINT ends it at once but cleanly. See trouped(1).",
     };

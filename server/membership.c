@@ -24,7 +24,7 @@
 
 enum {
     EPOCH_BYTES = 17, VERIFY_MS_MIN = 200, VERIFY_MS_MAX = 2000,
-    RENEW_PERCENT = 30, MARGIN_PERCENT = 20              /* of the lease */
+    RENEW_PERCENT = 30, MARGIN_PERCENT = 20, PULSE_PERCENT = 12, SLEEP_PERCENT = 25 /* of the lease */
 };
 
 /* A call of the client that is under way, or that could not even be begun. */
@@ -49,6 +49,7 @@ struct membership {
     struct verify *verify;
     char refusal[192];
     bool was_told_to_drain;
+    uint64_t ran_ms;             /* when this thread was last seen to run; 0: not yet */
     /* of a node that joins */
     struct registry_client *client;
     struct call *calls;
@@ -377,6 +378,27 @@ static void on_asked_drain(void *user, troupe_home node)
 
 /* ---- time ---- */
 
+void membership_wake(struct membership *membership)
+{
+    uint64_t now_ms = clock_boot_ms(), away_ms = membership->ran_ms != 0 ? now_ms - membership->ran_ms : 0;
+    bool was_away = away_ms > share_of(membership->config.config->lease_ms, SLEEP_PERCENT);
+    if (membership->registry != NULL && was_away)
+        registry_slept(membership->registry, away_ms);
+    membership->ran_ms = now_ms;
+}
+
+/* While there are members this thread runs often enough that to be away is seen. */
+static uint64_t tick_registry(struct membership *membership, uint64_t now_ms)
+{
+    uint64_t pulse_ms = share_of(membership->config.config->lease_ms, PULSE_PERCENT);
+    uint64_t delay_ms = registry_tick(membership->registry, now_ms);
+    if (registry_own_shall_drain(membership->registry) && !membership->was_told_to_drain) {
+        membership->was_told_to_drain = true;
+        on_drain(membership);
+    }
+    return delay_ms == UINT64_MAX || delay_ms < pulse_ms ? delay_ms : pulse_ms;
+}
+
 uint64_t membership_tick(struct membership *membership)
 {
     const struct place_registry workers = {
@@ -392,12 +414,9 @@ uint64_t membership_tick(struct membership *membership)
         delay_ms = registry_client_tick(membership->client, now_ms);
         for (const struct call *call = membership->calls; call != NULL; call = call->next)
             delay_ms = call->fetch_id == 0 ? 0 : delay_ms;
+        place_trust_names(membership->config.place, registry_client_names_until_ms(membership->client));
     } else {
-        delay_ms = registry_tick(membership->registry, now_ms);
-        if (registry_own_shall_drain(membership->registry) && !membership->was_told_to_drain) {
-            membership->was_told_to_drain = true;
-            on_drain(membership);
-        }
+        delay_ms = tick_registry(membership, now_ms);
     }
     uint64_t service_ms = registry_service_tick(membership->service, now_ms);
     return service_ms < delay_ms ? service_ms : delay_ms;

@@ -50,6 +50,8 @@ const struct registry_secret *membership_secret(const struct membership *members
 TROUPE_MUST_USE int membership_start(struct membership *membership, struct fetch *fetch, struct peer_port *peers);
 
 /* Do what is due, and what came from workers. Returns the ms until it must be called again. */
+/* To be called before anything is served in a pass: the process may have slept. */
+void membership_wake(struct membership *membership);
 uint64_t membership_tick(struct membership *membership);
 
 /* The node's record has changed: other ports, or it drains. */

@@ -188,8 +188,12 @@ int cli_connect_pick(const troupe_client_node_entry *entries, size_t count, cons
 /* Print "troupe: ..." with control characters made visible. */
 void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Explain a failed request and return its exit code. `what` is what was tried: "call @hits add". */
-TROUPE_MUST_USE int cli_complain_problem(const struct cli *cli, const char *what, const troupe_client_problem *problem);
+/* Explain a failed request and return its exit code. The format makes what was tried: "call @hits add". */
+TROUPE_MUST_USE int cli_complain_problem(const struct cli *cli, const troupe_client_problem *problem,
+                                         const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Its detail, or where it has none its title. Lives: as long as the problem. */
+const char *cli_problem_text(const troupe_client_problem *problem);
 
 /* The exit code of a problem. */
 int cli_problem_exit(const troupe_client_problem *problem);
@@ -202,7 +206,13 @@ void cli_clean_copy(char *dst, size_t cap, const char *src);
 /* Print a document as JSON or YAML, as asked; a table is the command's own affair. */
 TROUPE_MUST_USE int cli_output_document(const struct cli *cli, const json_t *document);
 
-/* Print a document for people: one line per member, nested ones as a.b. */
+/* The same with a document just made, which is released; NULL: memory ran out. */
+TROUPE_MUST_USE int cli_output_made(const struct cli *cli, json_t *document);
+
+/* Print one text of a document for people and scripts, or the document as asked. */
+TROUPE_MUST_USE int cli_output_member(const struct cli *cli, const json_t *document, const char *member);
+
+/* Print a document for people, one line per member, nested ones as a.b; or as asked. */
 TROUPE_MUST_USE int cli_output_fields(const struct cli *cli, const json_t *document);
 
 /* A reply body: as it came for a table, else as a document. */
@@ -214,20 +224,17 @@ void cli_output_line(const struct cli *cli, const char *text);
 /* Complain that memory ran out; returns CLI_EXIT_LOCAL. */
 int cli_no_memory(void);
 
-/* ---- watch.c: an answer again and again ---- */
-
-/* Run a command once, or with --watch every few seconds: on a terminal the answer is drawn in place, else each is a
- * document of its own. Returns a cli_exit. */
-int cli_watch_run(struct cli *cli, int (*answer)(struct cli *cli));
-
 /* ---- events.c: streams ---- */
 
 /* How an event looks in a table line. */
 typedef void (*cli_event_line_fn)(const struct cli *cli, const troupe_client_event *event, const json_t *data);
 
-/* Follow a stream and print its events until --limit, its end or a failure; ref NULL: the cluster's. `what` is what
- * was tried. Returns a cli_exit. */
-int cli_events_print(struct cli *cli, const char *ref, const char *what, cli_event_line_fn line);
+/* The options of a command that follows a stream. */
+extern const struct cli_option_use cli_events_options[];
+
+/* Follow a stream and print its events until --limit, its end or a failure; ref NULL: the cluster's. Returns a
+ * cli_exit. */
+int cli_events_print(struct cli *cli, const char *ref, cli_event_line_fn line);
 
 /* ---- pages.c: lists ---- */
 
@@ -254,5 +261,10 @@ struct cli_list {
 
 /* Follow the cursors and print up to --limit items. Returns a cli_exit. */
 int cli_pages_print(struct cli *cli, const struct cli_list *list, troupe_client_filter filter);
+
+/* Follow the cursors and give each item, which is borrowed, to on_item until that returns false.
+ * Fails: as get_page; TROUPE_E_MALFORMED  the node gave the same cursor twice */
+TROUPE_MUST_USE int cli_pages_each(struct cli *cli, cli_page_fn get_page, bool (*on_item)(void *user, json_t *item),
+                                   void *user, troupe_client_problem *problem);
 
 #endif

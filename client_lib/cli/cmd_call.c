@@ -7,13 +7,12 @@ static int run(struct cli *cli)
     troupe_client_problem problem;
     troupe_client_reply reply = {0};
     struct cli_message message = {0};
-    char what[400];
     int code = cli_message_read(cli, &message);
     code = code != CLI_EXIT_DONE ? code : cli_connect(cli);
     if (code == CLI_EXIT_DONE) {
-        snprintf(what, sizeof what, "call %s %s", cli->arg[0], cli->arg[1]);
         int rc = troupe_client_call(cli->client, &message.message, &reply, &problem);
-        code = rc != 0 ? cli_complain_problem(cli, what, &problem) : cli_output_reply(cli, &reply);
+        code = rc != 0 ? cli_complain_problem(cli, &problem, "call %s %s", cli->arg[0], cli->arg[1])
+                       : cli_output_reply(cli, &reply);
     }
     troupe_client_reply_fini(&reply);
     cli_message_fini(&message);

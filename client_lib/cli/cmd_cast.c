@@ -8,23 +8,18 @@ static int tell(const struct cli *cli)
     if (cli->format == CLI_FORMAT_TABLE) {
         return CLI_EXIT_DONE;
     }
-    json_t *document = json_pack("{s:s, s:b}", "ref", cli->arg[0], "accepted", 1);
-    int code = document == NULL ? cli_no_memory() : cli_output_document(cli, document);
-    json_decref(document);
-    return code;
+    return cli_output_made(cli, json_pack("{s:s, s:b}", "ref", cli->arg[0], "accepted", 1));
 }
 
 static int run(struct cli *cli)
 {
     troupe_client_problem problem;
     struct cli_message message = {0};
-    char what[400];
     int code = cli_message_read(cli, &message);
     code = code != CLI_EXIT_DONE ? code : cli_connect(cli);
     if (code == CLI_EXIT_DONE) {
-        snprintf(what, sizeof what, "cast %s %s", cli->arg[0], cli->arg[1]);
         int rc = troupe_client_cast(cli->client, &message.message, &problem);
-        code = rc != 0 ? cli_complain_problem(cli, what, &problem) : tell(cli);
+        code = rc != 0 ? cli_complain_problem(cli, &problem, "cast %s %s", cli->arg[0], cli->arg[1]) : tell(cli);
     }
     cli_message_fini(&message);
     return code;

@@ -146,10 +146,11 @@ static void write_bash(void)
         each_option(*at, bash_word);
         fputs("' ;;\n", stdout);
     }
-    fputs("    '') first='commands'; options='--url --node --output --timeout --token-file --color --version' ;;\n    "
-          "esac\n"
-          "    local commands='",
-          stdout);
+    fputs("    '') first='commands'; options='", stdout);
+    for (const struct cli_option_use *use = cli_common_options; use->text != NULL; use++) {
+        printf("--%s ", cli_option_name(use->option));
+    }
+    fputs("--version' ;;\n    esac\n    local commands='", stdout);
     print_commands();
     fputs("'\n    case $command:$prev in\n", stdout);
     for (const struct cli_command *const *at = cli_commands; *at != NULL; at++) {

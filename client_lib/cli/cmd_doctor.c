@@ -79,6 +79,7 @@ static bool check_reach(struct doctor *doctor)
         describe(&problem, detail, sizeof detail);
         note(doctor, "reach", FAIL, detail,
              problem.error == TROUPE_E_UNAUTHORIZED ? "give a token by --token-file FILE or in TROUPE_TOKEN"
+             : problem.error == TROUPE_E_FORBIDDEN  ? "to look at a node takes a token with the grant read"
              : problem.error == TROUPE_E_WRONG_HOST ? "use the node's IP address, or start it with --allow-host"
              : problem.http_status == 0             ? "is trouped running, and the port right? It prints its URL"
                                                     : "is this the API port of a node?");
@@ -241,7 +242,7 @@ static void print_lines(const struct cli *cli, const json_t *checks)
         cli_clean_copy(clean, sizeof clean, json_string_value(json_object_get(entry, "detail")));
         const char *status = json_string_value(json_object_get(entry, "status"));
         const char *colour = cli->has_colour ? colour_of(status) : "";
-        fprintf(cli->out, "%s%-4s%s  %-10s  %s%s%s\n", colour, status, colour[0] != '\0' ? COLOUR_END : "",
+        fprintf(cli->out, "%s%-4s%s  %-10s  %s%s%s\n", colour, status, colour_end(colour),
                 json_string_value(json_object_get(entry, "check")), clean, remedy != NULL ? "; " : "",
                 remedy != NULL ? remedy : "");
     }
@@ -253,9 +254,7 @@ static int tell(const struct doctor *doctor)
     if (doctor->cli->format == CLI_FORMAT_TABLE) {
         print_lines(doctor->cli, doctor->checks);
     } else {
-        json_t *document = json_pack("{s:O}", "checks", doctor->checks);
-        code = document == NULL ? cli_no_memory() : cli_output_document(doctor->cli, document);
-        json_decref(document);
+        code = cli_output_made(doctor->cli, json_pack("{s:O}", "checks", doctor->checks));
     }
     return code == CLI_EXIT_DONE && doctor->failed ? CLI_EXIT_NO : code;
 }

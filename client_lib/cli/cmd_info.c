@@ -6,16 +6,14 @@ static int answer(struct cli *cli)
 {
     troupe_client_problem problem;
     json_t *actor = NULL;
-    char what[320];
     int code = cli_connect(cli);
     if (code != CLI_EXIT_DONE) {
         return code;
     }
-    snprintf(what, sizeof what, "show %s", cli->arg[0]);
     if (troupe_client_info(cli->client, cli->arg[0], &actor, &problem) != 0) {
-        return cli_complain_problem(cli, what, &problem);
+        return cli_complain_problem(cli, &problem, "show %s", cli->arg[0]);
     }
-    code = cli->format == CLI_FORMAT_TABLE ? cli_output_fields(cli, actor) : cli_output_document(cli, actor);
+    code = cli_output_fields(cli, actor);
     json_decref(actor);
     return code;
 }

@@ -53,7 +53,7 @@ static const struct cli_option_use options[] = {
 const struct cli_command cmd_ls = {
     .name = "ls",
     .usage = "",
-    .summary = "List actors",
+    .summary = "List the actors of a node",
     .options = options,
     .run = run,
 };

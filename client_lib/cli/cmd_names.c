@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "cli/commands.h"
 #include "cli/member.h"
 #include "cli/table.h"
@@ -26,23 +24,15 @@ static int look_up(struct cli *cli, const char *name)
 {
     troupe_client_problem problem;
     json_t *entry = NULL;
-    char what[320];
     int code = cli_connect(cli);
     if (code != CLI_EXIT_DONE) {
         return code;
     }
     name += name[0] == '@';
-    snprintf(what, sizeof what, "look up the name %s", name);
     if (troupe_client_name(cli->client, name, &entry, &problem) != 0) {
-        return cli_complain_problem(cli, what, &problem);
+        return cli_complain_problem(cli, &problem, "look up the name %s", name);
     }
-    if (cli->format == CLI_FORMAT_TABLE) {
-        char cell[CLI_CELL_BYTES];
-        member_text(entry, "ref", cell);
-        cli_output_line(cli, cell);
-    } else {
-        code = cli_output_document(cli, entry);
-    }
+    code = cli_output_member(cli, entry, "ref");
     json_decref(entry);
     return code;
 }

@@ -34,16 +34,14 @@ static int show(struct cli *cli, const char *id)
 {
     troupe_client_problem problem;
     json_t *node = NULL;
-    char what[320];
     int code = cli_connect(cli);
     if (code != CLI_EXIT_DONE) {
         return code;
     }
-    snprintf(what, sizeof what, "show the node %s", id);
     if (troupe_client_node(cli->client, id, &node, &problem) != 0) {
-        return cli_complain_problem(cli, what, &problem);
+        return cli_complain_problem(cli, &problem, "show the node %s", id);
     }
-    code = cli->format == CLI_FORMAT_TABLE ? cli_output_fields(cli, node) : cli_output_document(cli, node);
+    code = cli_output_fields(cli, node);
     json_decref(node);
     return code;
 }
@@ -51,23 +49,18 @@ static int show(struct cli *cli, const char *id)
 static int drain(struct cli *cli, const char *id)
 {
     troupe_client_problem problem;
-    char what[320];
     int code = cli_connect(cli);
     if (code != CLI_EXIT_DONE) {
         return code;
     }
-    snprintf(what, sizeof what, "drain the node %s", id);
     if (troupe_client_node_drain(cli->client, id, &problem) != 0) {
-        return cli_complain_problem(cli, what, &problem);
+        return cli_complain_problem(cli, &problem, "drain the node %s", id);
     }
     if (cli->format == CLI_FORMAT_TABLE) {
         cli_output_line(cli, "draining: it takes no new work, finishes what it has, and leaves");
         return CLI_EXIT_DONE;
     }
-    json_t *document = json_pack("{s:s, s:s}", "node", id, "state", "draining");
-    code = document == NULL ? cli_no_memory() : cli_output_document(cli, document);
-    json_decref(document);
-    return code;
+    return cli_output_made(cli, json_pack("{s:s, s:s}", "node", id, "state", "draining"));
 }
 
 static int list(struct cli *cli)
@@ -110,8 +103,7 @@ const struct cli_command cmd_nodes = {
     .usage = "[ID | drain ID]",
     .summary = "List the nodes of the cluster, show one, or have one leave",
     .text = "drain has a node take no new work, finish what it has, and leave the cluster. ID may be self, the node "
-            "that is "
-            "asked.",
+            "that is asked.",
     .args_max = 2,
     .first_arg = CLI_ARG_WORD,
     .words = "drain",

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/member.h"
 
 /* --args as a value; *ret_args stays NULL when there is none. Returns a cli_exit. */
 static int read_args(const struct cli *cli, json_t **ret_args)
@@ -34,31 +33,19 @@ static int read_spec(const struct cli *cli, troupe_client_spawn_spec *spec, json
     return code != CLI_EXIT_DONE ? code : read_args(cli, ret_args);
 }
 
-static int tell(const struct cli *cli, const json_t *actor)
-{
-    if (cli->format != CLI_FORMAT_TABLE) {
-        return cli_output_document(cli, actor);
-    }
-    char ref[CLI_CELL_BYTES];
-    member_text(actor, "ref", ref);
-    cli_output_line(cli, ref);
-    return CLI_EXIT_DONE;
-}
-
 static int run(struct cli *cli)
 {
     troupe_client_problem problem;
     troupe_client_spawn_spec spec = {0};
     json_t *args = NULL;
     json_t *actor = NULL;
-    char what[320];
     int code = read_spec(cli, &spec, &args);
     code = code != CLI_EXIT_DONE ? code : cli_connect(cli);
     if (code == CLI_EXIT_DONE) {
         spec.args = args;
-        snprintf(what, sizeof what, "spawn %s", cli->arg[0]);
         int rc = troupe_client_spawn(cli->client, &spec, &actor, NULL, &problem);
-        code = rc != 0 ? cli_complain_problem(cli, what, &problem) : tell(cli, actor);
+        code = rc != 0 ? cli_complain_problem(cli, &problem, "spawn %s", cli->arg[0])
+                       : cli_output_member(cli, actor, "ref");
     }
     json_decref(args);
     json_decref(actor);

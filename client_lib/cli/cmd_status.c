@@ -43,7 +43,7 @@ static int ask_node(struct status *status)
     troupe_client_problem problem;
     json_t *node = NULL;
     if (troupe_client_get_document(status->cli->client, "/v1/node", &node, &problem) != 0) {
-        return cli_complain_problem(status->cli, "ask for the status", &problem);
+        return cli_complain_problem(status->cli, &problem, "ask for the status");
     }
     const json_t *stats = json_object_get(node, "stats");
     set_from(status, "cluster", node, "cluster");
@@ -65,13 +65,14 @@ static void ask_ready(struct status *status)
     troupe_client_problem problem;
     troupe_client_reply reply = {0};
     if (troupe_client_get(status->cli->client, "/readyz", &reply, &problem) != 0) {
-        note(status, problem.detail[0] != '\0' ? problem.detail : problem.title);
+        note(status, cli_problem_text(&problem));
     }
     troupe_client_reply_fini(&reply);
 }
 
-static void count_state(struct status *status, const json_t *node)
+static bool count_state(void *user, json_t *node)
 {
+    struct status *status = user;
     const char *state = json_string_value(json_object_get(node, "state"));
     const char *id = json_string_value(json_object_get(node, "node"));
     char text[320];
@@ -85,28 +86,15 @@ static void count_state(struct status *status, const json_t *node)
         snprintf(text, sizeof text, "node %s is %s", id != NULL ? id : "?", state);
         note(status, text);
     }
+    return true;
 }
 
 static void ask_nodes(struct status *status)
 {
-    troupe_client_filter filter = {.limit = CLI_LIST_PAGE_MAX};
     troupe_client_problem problem;
-    json_t *page = NULL;
-    do {
-        size_t i;
-        json_t *node;
-        json_t *last = page;
-        page = NULL;
-        int rc = troupe_client_nodes(status->cli->client, &filter, &page, &problem);
-        json_decref(last); /* the cursor was in it */
-        if (rc != 0) {
-            note(status, problem.detail[0] != '\0' ? problem.detail : problem.title);
-            return;
-        }
-        json_array_foreach(json_object_get(page, "items"), i, node) { count_state(status, node); }
-        filter.cursor = json_string_value(json_object_get(page, "next"));
-    } while (filter.cursor != NULL);
-    json_decref(page);
+    if (cli_pages_each(status->cli, troupe_client_nodes, count_state, status, &problem) != 0) {
+        note(status, cli_problem_text(&problem));
+    }
 }
 
 /* A gauge without labels from the text of /metrics; -1: it has none. */
@@ -169,7 +157,7 @@ static void print_states(const struct status *status)
         cli_clean_copy(clean, sizeof clean, state);
         const char *colour = status->cli->has_colour ? colour_of(clean) : "";
         fprintf(status->cli->out, "%s%" JSON_INTEGER_FORMAT " %s%s%s", between, json_integer_value(count), colour,
-                clean, colour[0] != '\0' ? COLOUR_END : "");
+                clean, colour_end(colour));
         between = ", ";
     }
     fputs(between[0] == '\0' ? "-\n" : "\n", status->cli->out);

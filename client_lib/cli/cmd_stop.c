@@ -7,9 +7,7 @@ static int tell(const struct cli *cli, bool ended)
     if (cli->format == CLI_FORMAT_TABLE) {
         cli_output_line(cli, ended ? "ended" : "still ending");
     } else {
-        json_t *document = json_pack("{s:s, s:b}", "ref", cli->arg[0], "ended", ended);
-        code = document == NULL ? cli_no_memory() : cli_output_document(cli, document);
-        json_decref(document);
+        code = cli_output_made(cli, json_pack("{s:s, s:b}", "ref", cli->arg[0], "ended", ended));
     }
     return code != CLI_EXIT_DONE || ended ? code : CLI_EXIT_NO;
 }
@@ -18,16 +16,14 @@ static int run(struct cli *cli)
 {
     troupe_client_problem problem;
     bool ended = false;
-    char what[320];
     int code = cli_connect(cli);
     if (code != CLI_EXIT_DONE) {
         return code;
     }
     const char *mode = cli->value[CLI_MODE] != NULL ? cli->value[CLI_MODE] : "stop";
-    snprintf(what, sizeof what, "%s %s", mode, cli->arg[0]);
     if (troupe_client_stop(cli->client, cli->arg[0], mode, cli->value[CLI_REASON], cli->timeout_ms, &ended, &problem) !=
         0) {
-        return cli_complain_problem(cli, what, &problem);
+        return cli_complain_problem(cli, &problem, "%s %s", mode, cli->arg[0]);
     }
     return tell(cli, ended);
 }

@@ -25,19 +25,7 @@ static void line(const struct cli *cli, const troupe_client_event *event, const 
     fputc('\n', cli->out);
 }
 
-static int run(struct cli *cli)
-{
-    char what[320];
-    snprintf(what, sizeof what, "follow %s", cli->arg[0]);
-    return cli_events_print(cli, cli->arg[0], what, line);
-}
-
-static const struct cli_option_use options[] = {
-    {CLI_FROM, "now|oldest", "Where to begin: with what comes (default), or with the oldest event that is kept"},
-    {CLI_AFTER, "ID", "Begin behind the event of this id"},
-    {CLI_LIMIT, "N", "End after this many events"},
-    {.text = NULL},
-};
+static int run(struct cli *cli) { return cli_events_print(cli, cli->arg[0], line); }
 
 const struct cli_command cmd_tail = {
     .name = "tail",
@@ -49,6 +37,6 @@ const struct cli_command cmd_tail = {
     .args_min = 1,
     .args_max = 1,
     .first_arg = CLI_ARG_REF,
-    .options = options,
+    .options = cli_events_options,
     .run = run,
 };

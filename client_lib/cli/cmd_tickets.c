@@ -2,7 +2,6 @@
  *
  * A ticket: what a browser's page gives instead of a token where it cannot set a header. */
 #include "cli/commands.h"
-#include "cli/member.h"
 
 static int run(struct cli *cli)
 {
@@ -13,15 +12,9 @@ static int run(struct cli *cli)
         return code;
     }
     if (troupe_client_ticket(cli->client, cli->grant, cli->grant_count, &ticket, &problem) != 0) {
-        return cli_complain_problem(cli, "make a ticket", &problem);
+        return cli_complain_problem(cli, &problem, "make a ticket");
     }
-    if (cli->format == CLI_FORMAT_TABLE) {
-        char cell[CLI_CELL_BYTES];
-        member_text(ticket, "ticket", cell);
-        cli_output_line(cli, cell);
-    } else {
-        code = cli_output_document(cli, ticket);
-    }
+    code = cli_output_member(cli, ticket, "ticket");
     json_decref(ticket);
     return code;
 }

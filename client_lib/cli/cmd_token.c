@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Tokens: makes one and the row for a node's token file, or the hash of one that is there. Asks no node. The token is
- * printed once and kept nowhere; the file has its SHA-256 only. It is never an argument, which other users could read.
- * */
+ * printed once and kept nowhere; the file has its SHA-256 only. It is never an argument: other users could read it. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -82,6 +81,16 @@ static bool add_count(json_t *row, const char *key, uint64_t value)
     return value == 0 || json_object_set_new(row, key, json_integer((json_int_t)value)) == 0;
 }
 
+/* Complains. Returns a cli_exit. */
+static int hash_token(const char *token, char hash[static TROUPE_CLIENT_HASH_CAP])
+{
+    if (troupe_client_token_hash(token, hash) == 0) {
+        return CLI_EXIT_DONE;
+    }
+    cli_complain("cannot make the SHA-256 of the token: the cryptographic library failed");
+    return CLI_EXIT_LOCAL;
+}
+
 /* Make the row of a token; complains. Owns: *ret_row is owned. Returns a cli_exit. */
 static int make_row(const struct cli *cli, const char *token, json_t **ret_row)
 {
@@ -95,12 +104,9 @@ static int make_row(const struct cli *cli, const char *token, json_t **ret_row)
     if (code == CLI_EXIT_DONE && cli->value[CLI_EXPIRES] != NULL) {
         code = read_expiry(cli->value[CLI_EXPIRES], expiry);
     }
+    code = code != CLI_EXIT_DONE ? code : hash_token(token, hash);
     if (code != CLI_EXIT_DONE) {
         return code;
-    }
-    if (troupe_client_token_hash(token, hash) != 0) {
-        cli_complain("cannot make the SHA-256 of the token: the cryptographic library failed");
-        return CLI_EXIT_LOCAL;
     }
     json_t *grants = json_array();
     bool is_good = grants != NULL;
@@ -132,10 +138,7 @@ static int tell_new(const struct cli *cli, const char *token, json_t *row)
 {
     const char *path = cli->value[CLI_FILE];
     if (cli->format != CLI_FORMAT_TABLE) {
-        json_t *document = json_pack("{s:s, s:O, s:s?}", "token", token, "row", row, "file", path);
-        int code = document == NULL ? cli_no_memory() : cli_output_document(cli, document);
-        json_decref(document);
-        return code;
+        return cli_output_made(cli, json_pack("{s:s, s:O, s:s?}", "token", token, "row", row, "file", path));
     }
     if (path != NULL) {
         cli_output_line(cli, token);
@@ -200,18 +203,15 @@ static int print_hash(struct cli *cli)
                      TROUPE_CLIENT_TOKEN_BYTES_MAX);
         return CLI_EXIT_USAGE;
     }
-    if (troupe_client_token_hash(text, hash) != 0) {
-        cli_complain("cannot make the SHA-256 of the token: the cryptographic library failed");
-        return CLI_EXIT_LOCAL;
+    int code = hash_token(text, hash);
+    if (code != CLI_EXIT_DONE) {
+        return code;
     }
     if (cli->format == CLI_FORMAT_TABLE) {
         cli_output_line(cli, hash);
         return CLI_EXIT_DONE;
     }
-    json_t *document = json_pack("{s:s}", "sha256", hash);
-    int code = document == NULL ? cli_no_memory() : cli_output_document(cli, document);
-    json_decref(document);
-    return code;
+    return cli_output_made(cli, json_pack("{s:s}", "sha256", hash));
 }
 
 static int run(struct cli *cli)

@@ -39,34 +39,26 @@ static void format_rate(double rate, char *cell)
     snprintf(cell, CLI_CELL_BYTES, rate < 0 ? "-" : rate < 100 ? "%.1f" : "%.0f", rate);
 }
 
+static bool take_actor(void *user, json_t *actor)
+{
+    int *ret_error = user;
+    *ret_error = rank_add(&top.rank, actor);
+    return *ret_error == 0;
+}
+
 /* All actors into the ranking. Returns a cli_exit. */
 static int take_round(struct cli *cli)
 {
-    troupe_client_filter filter = {.limit = CLI_LIST_PAGE_MAX};
     troupe_client_problem problem;
-    json_t *page = NULL;
-    int rc = 0;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    rank_begin(&top.rank, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+    int error = 0;
+    rank_begin(&top.rank, terminal_now_ms());
     top.is_cut = false;
-    do {
-        size_t i;
-        json_t *item;
-        json_t *last = page;
-        page = NULL;
-        rc = troupe_client_list(cli->client, &filter, &page, &problem);
-        json_decref(last); /* the cursor was in it */
-        if (rc != 0) {
-            return cli_complain_problem(cli, "list the actors", &problem);
-        }
-        json_array_foreach(json_object_get(page, "items"), i, item) { rc = rc != 0 ? rc : rank_add(&top.rank, item); }
-        filter.cursor = json_string_value(json_object_get(page, "next"));
-    } while (rc == 0 && filter.cursor != NULL);
-    json_decref(page);
-    top.is_cut = rc == TROUPE_E_LIMIT;
+    if (cli_pages_each(cli, troupe_client_list, take_actor, &error, &problem) != 0) {
+        return cli_complain_problem(cli, &problem, "list the actors");
+    }
+    top.is_cut = error == TROUPE_E_LIMIT;
     rank_end(&top.rank);
-    return rc == 0 || top.is_cut ? CLI_EXIT_DONE : cli_no_memory();
+    return error == 0 || top.is_cut ? CLI_EXIT_DONE : cli_no_memory();
 }
 
 static size_t rows_to_show(void)
@@ -138,10 +130,8 @@ static int write_document(const struct cli *cli, const struct rank_row *rows, si
                  : TROUPE_E_NO_MEMORY;
     }
     json_t *document = rc == 0 ? json_pack("{s:s, s:O}", "at", at, "items", items) : NULL;
-    int code = document == NULL ? cli_no_memory() : cli_output_document(cli, document);
     json_decref(items);
-    json_decref(document);
-    return code;
+    return cli_output_made(cli, document);
 }
 
 static int write_ranking(struct cli *cli)

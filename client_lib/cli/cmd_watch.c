@@ -21,20 +21,13 @@ static void line(const struct cli *cli, const troupe_client_event *event, const 
     cli_clean_copy(type, sizeof type, event->type);
     const char *colour = cli->has_colour ? colour_of(type) : "";
     cli_clean_copy(clean, sizeof clean, cells[0]);
-    fprintf(cli->out, "%-24s  %s%s%s%*s  ", clean, colour, type, colour[0] != '\0' ? COLOUR_END : "",
+    fprintf(cli->out, "%-24s  %s%s%s%*s  ", clean, colour, type, colour_end(colour),
             (int)(strlen(type) < 14 ? 14 - strlen(type) : 0), "");
     snprintf(text, sizeof text, "%-15s  %-8s  %s", cells[1], cells[2], cells[3]);
     cli_output_line(cli, text);
 }
 
-static int run(struct cli *cli) { return cli_events_print(cli, NULL, "watch the cluster", line); }
-
-static const struct cli_option_use options[] = {
-    {CLI_FROM, "now|oldest", "Where to begin: with what comes (default), or with the oldest event that is kept"},
-    {CLI_AFTER, "ID", "Begin behind the event of this id"},
-    {CLI_LIMIT, "N", "End after this many events"},
-    {.text = NULL},
-};
+static int run(struct cli *cli) { return cli_events_print(cli, NULL, line); }
 
 const struct cli_command cmd_watch = {
     .name = "watch",
@@ -43,6 +36,6 @@ const struct cli_command cmd_watch = {
     .text =
         "With -o json each event is a line of JSON: id, event, data. A connection that is lost is made again, and goes "
         "on behind the last event. Ends with Ctrl-C.",
-    .options = options,
+    .options = cli_events_options,
     .run = run,
 };

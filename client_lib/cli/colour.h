@@ -22,4 +22,7 @@ bool colour_is_wanted(const char *given, bool is_terminal);
 /* The colour of a state or verdict; "" for a word without one. */
 const char *colour_of(const char *word);
 
+/* What ends it: "" where there was none. */
+static inline const char *colour_end(const char *colour) { return colour[0] != '\0' ? COLOUR_END : ""; }
+
 #endif

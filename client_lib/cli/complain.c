@@ -146,8 +146,39 @@ static void describe_rest(const troupe_client_problem *problem, char *out, size_
     snprintf(out, cap, "%s%s%s", code, field, wait);
 }
 
-int cli_complain_problem(const struct cli *cli, const char *what, const troupe_client_problem *problem)
+/* The node's own remedy stands in the detail behind a semicolon. One is enough: where the node's speaks of requests,
+ * ours; else the node's, which knows more. Gives how much of the detail to show. */
+static int one_remedy(int error, const char *detail, const char **remedy)
 {
+    const char *own = strstr(detail, "; ");
+    if (own != NULL && *remedy != NULL) {
+        switch (error) {
+        case TROUPE_E_NAME_TAKEN:
+        case TROUPE_E_NOT_FOUND:
+        case TROUPE_E_GONE:
+        case TROUPE_E_UNAUTHORIZED:
+        case TROUPE_E_FORBIDDEN:
+        case TROUPE_E_WRONG_HOST:
+            return (int)(own - detail);
+        default:
+            *remedy = NULL;
+        }
+    }
+    return (int)strlen(detail);
+}
+
+const char *cli_problem_text(const troupe_client_problem *problem)
+{
+    return problem->detail[0] != '\0' ? problem->detail : problem->title;
+}
+
+int cli_complain_problem(const struct cli *cli, const troupe_client_problem *problem, const char *format, ...)
+{
+    char what[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
     int code = cli_problem_exit(problem);
     if (code == CLI_EXIT_LOCAL) {
         return cli_no_memory();
@@ -156,14 +187,15 @@ int cli_complain_problem(const struct cli *cli, const char *what, const troupe_c
         return complain_unreachable(troupe_client_url(cli->client), problem);
     }
     if (code == CLI_EXIT_USAGE) {
-        cli_complain("cannot %s: %s", what, problem->detail[0] != '\0' ? problem->detail : problem->title);
+        cli_complain("cannot %s: %s", what, cli_problem_text(problem));
         return code;
     }
     char about[360] = "";
     const char *detail = strcmp(problem->detail, problem->title) != 0 ? problem->detail : "";
     const char *remedy = remedy_for(cli, problem);
+    int fact_len = one_remedy(problem->error, detail, &remedy);
     describe_rest(problem, about, sizeof about);
-    cli_complain("cannot %s: %s%s%s%s%s%s", what, problem->title, detail[0] != '\0' ? ": " : "", detail, about,
-                 remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
+    cli_complain("cannot %s: %s%s%.*s%s%s%s", what, problem->title, detail[0] != '\0' ? ": " : "", fact_len, detail,
+                 about, remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
     return code;
 }

@@ -2,10 +2,14 @@
  *
  * Streams of events as lines: for people as the command likes them, as NDJSON, or as YAML documents. Each is written
  * out at once, so that a pipe sees it. What happens to the connection is told on standard error, once per loss. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "cli/cli.h"
+
+const struct cli_option_use cli_events_options[] = {
+    {CLI_FROM, "now|oldest", "Where to begin: with what comes (default), or with the oldest event that is kept"},
+    {CLI_AFTER, "ID", "Begin behind the event of this id"},
+    {CLI_LIMIT, "N", "End after this many events"},
+    {.text = NULL},
+};
 
 struct follower {
     struct cli *cli;
@@ -34,9 +38,7 @@ static int print_document(struct cli *cli, const troupe_client_event *event, con
 {
     json_t *document = json_pack("{s:o, s:o, s:O?}", "id", read_word(event->id), "event", read_word(event->type),
                                  "data", data);
-    int code = document == NULL ? cli_no_memory() : cli_output_document(cli, document);
-    json_decref(document);
-    return code;
+    return cli_output_made(cli, document);
 }
 
 static void print_event(struct follower *follower, const troupe_client_event *event)
@@ -80,7 +82,7 @@ static void tell_loss(struct follower *follower, const troupe_client_event *even
     if (event->failures == 0) {
         cli_duration_format(event->wait_ms, wait, sizeof wait);
         cli_complain("the connection to %s is lost: %s; trying again in %s", troupe_client_url(follower->cli->client),
-                     event->problem->detail[0] != '\0' ? event->problem->detail : event->problem->title, wait);
+                     cli_problem_text(event->problem), wait);
     }
     follower->was_lost = true;
 }
@@ -112,7 +114,7 @@ static bool on_event(void *user, const troupe_client_event *event)
     return follower->code == CLI_EXIT_DONE && (follower->limit == 0 || follower->count < follower->limit);
 }
 
-int cli_events_print(struct cli *cli, const char *ref, const char *what, cli_event_line_fn line)
+int cli_events_print(struct cli *cli, const char *ref, cli_event_line_fn line)
 {
     struct follower follower = {.cli = cli, .line = line};
     troupe_client_problem problem;
@@ -127,8 +129,9 @@ int cli_events_print(struct cli *cli, const char *ref, const char *what, cli_eve
                                                   .on_event = on_event,
                                                   .user = &follower};
     cli->is_round = true;
-    if (troupe_client_stream(cli->client, &options, &problem) != 0) {
-        return cli_complain_problem(cli, what, &problem);
+    if (troupe_client_stream(cli->client, &options, &problem) == 0) {
+        return follower.code;
     }
-    return follower.code;
+    return ref != NULL ? cli_complain_problem(cli, &problem, "follow %s", ref)
+                       : cli_complain_problem(cli, &problem, "watch the cluster");
 }

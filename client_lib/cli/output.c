@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/colour.h"
+#include "cli/member.h"
 #include "cli/yaml.h"
 
 /* Write JSON with the fewest digits in which every real number reads back the same. */
@@ -41,6 +42,24 @@ int cli_output_document(const struct cli *cli, const json_t *document)
     return CLI_EXIT_DONE;
 }
 
+int cli_output_made(const struct cli *cli, json_t *document)
+{
+    int code = document == NULL ? cli_no_memory() : cli_output_document(cli, document);
+    json_decref(document);
+    return code;
+}
+
+int cli_output_member(const struct cli *cli, const json_t *document, const char *member)
+{
+    char cell[CLI_CELL_BYTES];
+    if (cli->format != CLI_FORMAT_TABLE) {
+        return cli_output_document(cli, document);
+    }
+    member_text(document, member, cell);
+    cli_output_line(cli, cell);
+    return CLI_EXIT_DONE;
+}
+
 void cli_output_line(const struct cli *cli, const char *text)
 {
     char clean[4096];
@@ -52,14 +71,37 @@ void cli_output_line(const struct cli *cli, const char *text)
 
 #define FIELD_BYTES_MAX 128 /* of one key, and of "a.b.c" up to which members are taken apart */
 
+/* An item of an array, such as an endpoint: its members as words, a=b. */
+static void print_members(const struct cli *cli, const json_t *object)
+{
+    const char *key;
+    json_t *value;
+    const char *between = "";
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        char clean[FIELD_BYTES_MAX];
+        char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        cli_clean_copy(clean, sizeof clean, key);
+        fprintf(cli->out, "%s%s=", between, clean);
+        const char *shown = json_is_string(value) ? json_string_value(value) : text != NULL ? text : "?";
+        cli_clean_copy(clean, sizeof clean, shown);
+        fputs(clean, cli->out);
+        free(text);
+        between = " ";
+    }
+    fputc('\n', cli->out);
+}
+
 static void print_field(const struct cli *cli, const char *path, const json_t *value)
 {
     fprintf(cli->out, "%-22s  ", path);
-    if (json_is_string(value)) {
+    if (json_is_object(value)) {
+        print_members(cli, value);
+    } else if (json_is_string(value)) {
         char clean[4096];
         cli_clean_copy(clean, sizeof clean, json_string_value(value));
         const char *colour = cli->has_colour && strcmp(path, "state") == 0 ? colour_of(clean) : "";
-        fprintf(cli->out, "%s%s%s\n", colour, clean, colour[0] != '\0' ? COLOUR_END : "");
+        fprintf(cli->out, "%s%s%s\n", colour, clean, colour_end(colour));
     } else if (json_is_null(value)) {
         fputs("-\n", cli->out);
     } else {
@@ -94,6 +136,9 @@ static void print_fields(const struct cli *cli, const char *prefix, const json_t
 
 int cli_output_fields(const struct cli *cli, const json_t *document)
 {
+    if (cli->format != CLI_FORMAT_TABLE) {
+        return cli_output_document(cli, document);
+    }
     print_fields(cli, "", document);
     return CLI_EXIT_DONE;
 }
@@ -146,11 +191,5 @@ int cli_output_reply(const struct cli *cli, const troupe_client_reply *reply)
     }
     size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL;
     json_t *document = is_json ? json_loadb(reply->body, reply->body_len, flags, NULL) : NULL;
-    document = document != NULL ? document : wrap_bytes(reply);
-    if (document == NULL) {
-        return cli_no_memory();
-    }
-    int code = cli_output_document(cli, document);
-    json_decref(document);
-    return code;
+    return cli_output_made(cli, document != NULL ? document : wrap_bytes(reply));
 }

@@ -83,7 +83,7 @@ static int walk_pages(struct walk *walk, troupe_client_filter filter)
         filter.limit = (uint32_t)(left < CLI_LIST_PAGE_MAX ? left : CLI_LIST_PAGE_MAX);
         filter.cursor = json_string_value(walk->next);
         if (walk->list->get_page(walk->cli->client, &filter, &page, &problem) != 0) {
-            return cli_complain_problem(walk->cli, walk->list->what, &problem);
+            return cli_complain_problem(walk->cli, &problem, "%s", walk->list->what);
         }
         int code = take_page(walk, page);
         if (code != CLI_EXIT_DONE) {
@@ -96,10 +96,7 @@ static int walk_pages(struct walk *walk, troupe_client_filter filter)
 static int finish(struct walk *walk)
 {
     if (walk->cli->format != CLI_FORMAT_TABLE && !walk->is_quiet) {
-        json_t *document = json_pack("{s:O, s:O?}", "items", walk->items, "next", walk->next);
-        int code = document == NULL ? cli_no_memory() : cli_output_document(walk->cli, document);
-        json_decref(document);
-        return code;
+        return cli_output_made(walk->cli, json_pack("{s:O, s:O?}", "items", walk->items, "next", walk->next));
     }
     if ((walk->next != NULL || walk->is_cut) && !walk->cli->is_round) {
         fflush(walk->cli->out);
@@ -132,4 +129,34 @@ int cli_pages_print(struct cli *cli, const struct cli_list *list, troupe_client_
     json_decref(walk.items);
     json_decref(walk.next);
     return code;
+}
+
+int cli_pages_each(struct cli *cli, cli_page_fn get_page, bool (*on_item)(void *user, json_t *item), void *user,
+                   troupe_client_problem *problem)
+{
+    troupe_client_filter filter = {.limit = CLI_LIST_PAGE_MAX};
+    json_t *page = NULL;
+    bool wants_more = true;
+    int rc = 0;
+    do {
+        size_t i;
+        json_t *item;
+        json_t *last = page; /* the cursor is in it */
+        page = NULL;
+        rc = get_page(cli->client, &filter, &page, problem);
+        const char *next = json_string_value(json_object_get(page, "next"));
+        if (rc == 0 && next != NULL && filter.cursor != NULL && strcmp(next, filter.cursor) == 0) {
+            *problem = (troupe_client_problem){
+                .error = TROUPE_E_MALFORMED, .http_status = 200, .detail = "the node gave the same cursor twice"};
+            rc = problem->error;
+        }
+        json_decref(last);
+        json_array_foreach(json_object_get(page, "items"), i, item)
+        {
+            wants_more = rc == 0 && wants_more && on_item(user, item);
+        }
+        filter.cursor = next;
+    } while (rc == 0 && wants_more && filter.cursor != NULL);
+    json_decref(page);
+    return rc;
 }

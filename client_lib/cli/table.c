@@ -71,7 +71,7 @@ int table_add(struct table *table, const char *const *cells)
 
 static void write_cell(const struct table *table, size_t column, const char *cell, const char *colour, FILE *file)
 {
-    const char *end = colour[0] != '\0' ? COLOUR_END : "";
+    const char *end = colour_end(colour);
     size_t width = width_of(cell);
     size_t pad = table->width[column] > width ? table->width[column] - width : 0;
     bool is_last = column + 1 == table->column_count;

@@ -74,7 +74,7 @@ static bool take_keys(void)
     return is_ready && tcsetattr(STDIN_FILENO, TCSANOW, &now) == 0;
 }
 
-static uint64_t now_ms(void)
+uint64_t terminal_now_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -116,10 +116,10 @@ static enum terminal_key next_key(void)
 
 enum terminal_key terminal_wait(uint32_t ms)
 {
-    uint64_t end_ms = now_ms() + ms;
+    uint64_t end_ms = terminal_now_ms() + ms;
     bool has_keys = take_keys();
     enum terminal_key key = next_key();
-    for (uint64_t at_ms = now_ms(); key == TERMINAL_NONE && at_ms < end_ms; at_ms = now_ms()) {
+    for (uint64_t at_ms = terminal_now_ms(); key == TERMINAL_NONE && at_ms < end_ms; at_ms = terminal_now_ms()) {
         struct pollfd input = {.fd = has_keys ? STDIN_FILENO : -1, .events = POLLIN};
         if (poll(&input, 1, (int)(end_ms - at_ms)) <= 0) {
             continue; /* the time is over, or a signal came */

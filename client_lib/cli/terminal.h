@@ -19,6 +19,9 @@ bool terminal_can_draw(void);
 /* Its size; 24 by 80 where it does not tell. */
 void terminal_size(unsigned *ret_rows, unsigned *ret_columns);
 
+/* The monotonic clock by which it waits. */
+uint64_t terminal_now_ms(void);
+
 /* Wait, or less long if q, the space bar or an arrow key is pressed. Without a terminal to read from it only waits. */
 enum terminal_key terminal_wait(uint32_t ms);
 

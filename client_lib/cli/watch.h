@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The parts of --watch, for commands that do more between two rounds than wait. The rules are in watch.c. */
+ * --watch, and its parts for a command that does more between two rounds than wait. The rules are in watch.c. */
 #ifndef TROUPE_CLI_WATCH_H
 #define TROUPE_CLI_WATCH_H
 
@@ -15,6 +15,10 @@ struct watch {
     bool is_drawn; /* on a terminal */
     int code;      /* a cli_exit: of the last round */
 };
+
+/* Run a command once, or with --watch every few seconds: on a terminal the answer is drawn in place, else each is a
+ * document of its own. Returns a cli_exit. */
+int cli_watch_run(struct cli *cli, int (*answer)(struct cli *cli));
 
 /* Read --watch and --rounds; complains. Returns a cli_exit. */
 TROUPE_MUST_USE int watch_start(struct watch *watch, struct cli *cli);

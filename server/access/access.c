@@ -26,15 +26,14 @@
 
 /* Open addressing; never changes once it is published. */
 struct token_table {
-    unsigned count, slots_count; /* a power of two */
+    unsigned slots_count;        /* a power of two */
     struct access_token **slots;
 };
 
 enum { REFUSAL_UNKNOWN, REFUSAL_FORBIDDEN, REFUSAL_RATE, REFUSALS };
 
 struct access {
-    bool is_on;
-    char *tokens_file;
+    char *tokens_file;           /* NULL: there are no tokens */
     uint64_t (*wall_ms)(void);
     struct tickets *tickets;
     struct addresses *addresses; /* NULL: no limits */
@@ -88,7 +87,6 @@ static int fill_table(const struct access *access, const struct tokens *tokens, 
         }
         memcpy(token->hash, row->hash, TOKEN_HASH_BYTES);
         *find_slot(&table, row->hash) = token;
-        table.count++;
     }
     *ret_table = table;
     return 0;
@@ -154,7 +152,7 @@ static struct access_token *find_token(struct access *access, troupe_view secret
     return token;
 }
 
-int access_identify(struct access *access, troupe_view secret, bool may_be_ticket, uint64_t now_ms,
+int access_identify(struct access *access, troupe_view secret, bool is_ticket, uint64_t now_ms,
                     struct access_token **ret_token)
 {
     struct access_token *token = NULL;
@@ -162,7 +160,7 @@ int access_identify(struct access *access, troupe_view secret, bool may_be_ticke
         *ret_token = NULL;
         return 0;
     }
-    if (may_be_ticket && secret.len > 3 && memcmp(secret.ptr, "tk_", 3) == 0)
+    if (is_ticket)
         (void)!tickets_redeem(access->tickets, secret, now_ms, &token);
     else
         token = find_token(access, secret);
@@ -179,6 +177,11 @@ int access_issue_ticket(struct access *access, struct access_token *token, struc
 {
     if (token == NULL)
         return tickets_issue(NULL, NULL, NULL, now_ms, ret_ticket);
+    if (token->base != NULL) { /* it is a ticket's: chains of tickets would outlive their 30 seconds */
+        if (narrowed != NULL)
+            grants_fini(narrowed);
+        return TROUPE_E_FORBIDDEN;
+    }
     if (narrowed == NULL)
         return tickets_issue(access->tickets, token, &token->tickets, now_ms, ret_ticket);
     struct access_token *less = token_new(access->wall_ms);
@@ -199,7 +202,7 @@ int access_issue_ticket(struct access *access, struct access_token *token, struc
 
 bool access_is_on(const struct access *access)
 {
-    return access != NULL && access->is_on;
+    return access != NULL && access->tokens_file != NULL;
 }
 
 int access_new(const struct access_config *config, struct access **ret_access, char *words, size_t words_cap)
@@ -212,11 +215,10 @@ int access_new(const struct access_config *config, struct access **ret_access, c
         return error;
     pthread_mutex_init(&access->lock, NULL);
     access->wall_ms = config->wall_ms != NULL ? config->wall_ms : clock_wall_ms;
-    access->is_on = config->tokens_file != NULL && config->tokens_file[0] != '\0';
     error = tickets_new(&access->tickets);
     if (error == 0 && (rate > 0 || config->address_connections_max > 0))
         error = addresses_new(rate, config->address_connections_max, &access->addresses);
-    if (error == 0 && access->is_on) {
+    if (error == 0 && config->tokens_file != NULL && config->tokens_file[0] != '\0') {
         access->tokens_file = strdup(config->tokens_file);
         error = access->tokens_file != NULL ? access_reload(access, words, words_cap) : TROUPE_E_NO_MEMORY;
     }

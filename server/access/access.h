@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <troupe/error.h>
 #include <troupe/view.h>
 
 enum access_scope {
@@ -54,19 +55,20 @@ struct access_config {
 };
 
 /* Fails: TROUPE_E_... with a line in words that names file, place and remedy, and never shows what a secret may be. */
-int access_new(const struct access_config *config, struct access **ret_access, char *words, size_t words_cap);
+TROUPE_MUST_USE int access_new(const struct access_config *config, struct access **ret_access, char *words,
+                               size_t words_cap);
 void access_free(struct access *access);
 
 /* Read the file again; on failure the table stays as it is. Thread: control. */
-int access_reload(struct access *access, char *words, size_t words_cap);
+TROUPE_MUST_USE int access_reload(struct access *access, char *words, size_t words_cap);
 
 /* Are there tokens at all? */
 bool access_is_on(const struct access *access);
 
-/* Whose is it? `secret` is a token or, if may_be_ticket, a ticket, which is used up by this (access/tickets.h).
+/* Whose is it? `secret` is a token or, if is_ticket, a ticket, which is used up by this (access/tickets.h).
  * Holds: *ret_token. Fails: TROUPE_E_UNAUTHORIZED (unknown, expired, used). Time does not tell how much of it fits. */
-int access_identify(struct access *access, troupe_view secret, bool may_be_ticket, uint64_t now_ms,
-                    struct access_token **ret_token);
+TROUPE_MUST_USE int access_identify(struct access *access, troupe_view secret, bool is_ticket, uint64_t now_ms,
+                                    struct access_token **ret_token);
 void access_token_hold(struct access_token *token);
 void access_token_drop(struct access_token *token); /* NULL is legal */
 

@@ -15,6 +15,7 @@ enum {
     BUCKETS = 256,               /* of a part */
     CHUNK_FDS = 1024,
     CHUNKS = 4096,
+    SWEEP_MS = 100,              /* a full part is not swept more often: a flood would pay for it at each newcomer */
     KEY_BYTES = 17               /* what kind of address, then the address */
 };
 
@@ -29,6 +30,7 @@ struct address {
 struct part {
     pthread_mutex_t lock;
     unsigned count;
+    uint64_t swept_ms;           /* when it was last swept as a whole */
     struct address *buckets[BUCKETS];
 };
 
@@ -182,6 +184,15 @@ static void sweep_bucket(struct part *part, struct address **at, uint64_t now_ms
     }
 }
 
+static void sweep_part(struct part *part, uint64_t now_ms)
+{
+    if (now_ms - part->swept_ms < SWEEP_MS)
+        return;
+    part->swept_ms = now_ms;
+    for (unsigned i = 0; i < BUCKETS; i++)
+        sweep_bucket(part, &part->buckets[i], now_ms);
+}
+
 static struct address *find(struct part *part, uint64_t hash, const char key[static KEY_BYTES])
 {
     struct address *address = *bucket_of(part, hash);
@@ -199,8 +210,8 @@ static struct address *find_or_make(struct part *part, uint64_t hash, const char
     if (address != NULL)
         return address;
     sweep_bucket(part, bucket, now_ms);
-    for (unsigned i = 0; part->count >= ADDRESSES_PER_PART_MAX && i < BUCKETS; i++)
-        sweep_bucket(part, &part->buckets[i], now_ms);
+    if (part->count >= ADDRESSES_PER_PART_MAX)
+        sweep_part(part, now_ms);
     if (part->count >= ADDRESSES_PER_PART_MAX || (address = calloc(1, sizeof *address)) == NULL)
         return NULL;
     memcpy(address->key, key, KEY_BYTES);
@@ -238,6 +249,7 @@ void addresses_move(struct addresses *addresses, int from_fd, int to_fd)
 {
     _Atomic(struct address *) *from = slot_of(addresses, from_fd, false);
     struct address *address = from != NULL ? atomic_load_explicit(from, memory_order_acquire) : NULL;
+    addresses_leave(addresses, to_fd); /* whoever closed it without a word */
     if (address == NULL)
         return;
     _Atomic(struct address *) *to = slot_of(addresses, to_fd, true);

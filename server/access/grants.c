@@ -220,6 +220,19 @@ int grants_add(struct grants *grants, troupe_view text, const char **ret_words)
     return 0;
 }
 
+int grants_add_list(struct grants *grants, const json_t *list, size_t *ret_at, const char **ret_words)
+{
+    int error = 0;
+    for (size_t i = 0; i < json_array_size(list) && error == 0; i++) {
+        const json_t *grant = json_array_get(list, i);
+        troupe_view text = {json_string_value(grant), json_string_length(grant)};
+        *ret_at = i;
+        *ret_words = "a grant is a text such as \"message:counter/*:add\"";
+        error = json_is_string(grant) ? grants_add(grants, text, ret_words) : TROUPE_E_INVALID;
+    }
+    return error;
+}
+
 void grants_fini(struct grants *grants)
 {
     for (unsigned i = 0; i < grants->count; i++)

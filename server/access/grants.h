@@ -10,6 +10,8 @@
 #ifndef TROUPE_SERVER_GRANTS_H
 #define TROUPE_SERVER_GRANTS_H
 
+#include <jansson.h>
+
 #include <troupe/error.h>
 
 #include "access/access.h"
@@ -47,6 +49,9 @@ struct grants {
 /* Parse one more. On failure the grants are as before, and *ret_words, a literal, says what is wrong and what to write.
  * Fails: TROUPE_E_INVALID, TROUPE_E_LIMIT (too many), TROUPE_E_NO_MEMORY. */
 TROUPE_MUST_USE int grants_add(struct grants *grants, troupe_view text, const char **ret_words);
+
+/* The same for all of a list; on failure *ret_at is the place of the one that is to blame. */
+TROUPE_MUST_USE int grants_add_list(struct grants *grants, const json_t *list, size_t *ret_at, const char **ret_words);
 
 /* Of zeroed grants it is legal. */
 void grants_fini(struct grants *grants);

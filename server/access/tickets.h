@@ -29,8 +29,8 @@ TROUPE_MUST_USE int tickets_new(struct tickets **ret_tickets);
 void tickets_free(struct tickets *tickets);
 
 /* Make a ticket that stands for `token`, which is held as long as the ticket lives. NULL: one that nobody looks at, and
- * that is not kept. `open` counts the tickets of one
- * owner; it is guarded by the lock in here, and lives as long as the token.
+ * that is not kept. `open` counts the tickets of one owner; it is guarded by the lock in here, and lives as long as the
+ * token.
  * Fails: TROUPE_E_LIMIT, TROUPE_E_INTERNAL (no random bits). */
 TROUPE_MUST_USE int tickets_issue(struct tickets *tickets, struct access_token *token, unsigned *open,
                                   uint64_t now_ms, char ret_ticket[static TICKET_TEXT_BYTES]);
@@ -44,8 +44,9 @@ unsigned tickets_count(struct tickets *tickets);
 
 /* ---- of the node: made by access.c ---- */
 
-/* A ticket for what the token (no ticket) may do, and no more than `narrowed` if that is not NULL (its content is
- * taken, also on failure, if there is a token). token NULL: there are no tokens, and nobody will look at the ticket. */
+/* A ticket for what the token may do, and no more than `narrowed` if that is not NULL (its content is taken, also on
+ * failure, if there is a token). token NULL: there are no tokens, and nobody will look at the ticket.
+ * Fails: as tickets_issue; TROUPE_E_FORBIDDEN (the token is what a narrowed ticket stands for). */
 TROUPE_MUST_USE int access_issue_ticket(struct access *access, struct access_token *token, struct grants *narrowed,
                                         uint64_t now_ms, char ret_ticket[static TICKET_TEXT_BYTES]);
 

@@ -39,9 +39,10 @@ void access_token_drop(struct access_token *token)
     }
 }
 
-static const struct access_token *base_of(const struct access_token *token)
+/* The token itself, also of a ticket: it has the row, the rate and the connections. */
+static struct access_token *base_of(const struct access_token *token)
 {
-    return token->base != NULL ? token->base : token;
+    return token->base != NULL ? token->base : (struct access_token *)(uintptr_t)token;
 }
 
 /* Acquire: pairs with token_set_row. */
@@ -67,26 +68,32 @@ bool access_token_is_live(const struct access_token *token)
     return row->expires_wall_ms == 0 || base->wall_ms() < row->expires_wall_ms;
 }
 
-bool access_allows(const struct access_token *token, enum access_scope scope, const struct access_target *target)
+/* What is decided without a look at the grants. */
+enum verdict { NO, YES, AS_GRANTED };
+
+static enum verdict judge(const struct access_token *token, enum access_scope scope)
 {
     if (token == NULL || scope == ACCESS_PUBLIC)
-        return true;
+        return YES;
     if (!access_token_is_live(token))
-        return false;
-    if (scope == ACCESS_TOKEN)
-        return true;
+        return NO;
+    return scope == ACCESS_TOKEN ? YES : AS_GRANTED;
+}
+
+bool access_allows(const struct access_token *token, enum access_scope scope, const struct access_target *target)
+{
+    enum verdict verdict = judge(token, scope);
+    if (verdict != AS_GRANTED)
+        return verdict == YES;
     return grants_cover(&token_row(token)->grants, scope, target) &&
            (token->base == NULL || grants_cover(&token->narrowed, scope, target));
 }
 
 bool access_allows_some(const struct access_token *token, enum access_scope scope)
 {
-    if (token == NULL || scope == ACCESS_PUBLIC)
-        return true;
-    if (!access_token_is_live(token))
-        return false;
-    if (scope == ACCESS_TOKEN)
-        return true;
+    enum verdict verdict = judge(token, scope);
+    if (verdict != AS_GRANTED)
+        return verdict == YES;
     return grants_cover_some(&token_row(token)->grants, scope) &&
            (token->base == NULL || grants_cover_some(&token->narrowed, scope));
 }
@@ -113,7 +120,7 @@ uint32_t access_take_rate(struct access_token *token, uint64_t now_ms)
 {
     if (token == NULL)
         return 0;
-    struct access_token *base = token->base != NULL ? token->base : token;
+    struct access_token *base = base_of(token);
     return rate_take(&base->rate, token_row(base)->rate, now_ms);
 }
 
@@ -121,7 +128,7 @@ bool access_connection_enter(struct access_token *token)
 {
     if (token == NULL)
         return true;
-    struct access_token *base = token->base != NULL ? token->base : token;
+    struct access_token *base = base_of(token);
     unsigned max = token_row(base)->connections_max;
     unsigned before = atomic_fetch_add_explicit(&base->connections, 1, memory_order_relaxed);
     if (max == 0 || before < max)
@@ -134,6 +141,6 @@ void access_connection_leave(struct access_token *token)
 {
     if (token == NULL)
         return;
-    struct access_token *base = token->base != NULL ? token->base : token;
+    struct access_token *base = base_of(token);
     atomic_fetch_sub_explicit(&base->connections, 1, memory_order_relaxed);
 }

@@ -123,23 +123,18 @@ static int read_expiry(const struct reader *reader, struct token_row *row, const
 
 static int read_grants(const struct reader *reader, struct token_row *row, const json_t *value)
 {
-    char member[32] = "grants";
+    char member[32];
+    const char *words;
+    size_t at;
     if (!json_is_array(value))
-        return complain(reader, member, "it must be a list of texts such as [\"read\", \"message:counter/*\"]");
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        const char *words = "a grant is a text such as \"message:counter/*:add\"";
-        const json_t *grant = json_array_get(value, i);
-        snprintf(member, sizeof member, "grants[%zu]", i);
-        if (!json_is_string(grant))
-            return complain(reader, member, "%s", words);
-        troupe_view text = {json_string_value(grant), json_string_length(grant)};
-        int error = grants_add(&row->grants, text, &words);
-        if (error == TROUPE_E_NO_MEMORY)
-            return no_memory(reader);
-        if (error != 0)
-            return complain(reader, member, "%s", words);
-    }
-    return 0;
+        return complain(reader, "grants", "it must be a list of texts such as [\"read\", \"message:counter/*\"]");
+    int error = grants_add_list(&row->grants, value, &at, &words);
+    if (error == 0)
+        return 0;
+    if (error == TROUPE_E_NO_MEMORY)
+        return no_memory(reader);
+    snprintf(member, sizeof member, "grants[%zu]", at);
+    return complain(reader, member, "%s", words);
 }
 
 static int read_member(const struct reader *reader, struct token_row *row, const char *key, const json_t *value)

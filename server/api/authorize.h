@@ -15,8 +15,8 @@
 
 enum { AUTHORIZE_WORDS_BYTES = 256 };
 
-/* An actor: `ref` as far as it is known (zero: nobody has the name), `name` by which it was asked for (or empty), `type`
- * of the message (or empty). */
+/* An actor: `ref` as far as it is known (zero: nobody has the name), `name` by which it was asked for (or empty),
+ * `type` of the message (or empty). */
 bool authorize_actor(troupe_system *system, const struct access_token *token, enum access_scope scope, troupe_ref ref,
                      troupe_view name, troupe_view type);
 
@@ -36,8 +36,8 @@ void authorize_refuse(struct api_request *req);
 /* authorize_actor for the route of a request, {type} being the path's. False: it was answered with 403. */
 bool authorize_request(struct api_request *req, troupe_ref ref, troupe_view name);
 
-/* The look at a request when its head is there: routes of the node as a whole and of behaviors are judged for good, those
- * of actors and names roughly. False: it was answered with 403. */
+/* The look at a request when its head is there: routes of the node as a whole and of behaviors are judged for good,
+ * those of actors and names roughly. False: it was answered with 403. */
 bool authorize_begin(struct api_request *req);
 
 #endif

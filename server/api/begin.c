@@ -7,11 +7,12 @@
 
 #include "api/api.h"
 #include "api/assets.h"
+#include "api/head_check.h"
 #include "api/authorize.h"
 #include "api/path.h"
 #include "api/reply.h"
-#include "api/resolve.h"
 #include "api/router.h"
+#include "base/media.h"
 
 static bool refuse_host(struct api_request *req)
 {
@@ -41,7 +42,7 @@ static bool check_origin(struct api_request *req)
 static bool is_json(const char *content_type)
 {
     size_t len = strcspn(content_type, "; ");
-    return api_media_is(content_type, "application/json") ||
+    return media_is(content_type, "application/json") ||
            (len > 5 && strncasecmp(content_type + len - 5, "+json", 5) == 0);
 }
 
@@ -50,7 +51,7 @@ static bool check_content_type(struct api_request *req)
 {
     if (req->content_type == NULL || req->route->body == API_BODY_NONE)
         return true;
-    if (api_media_is(req->content_type, "application/x-www-form-urlencoded") ||
+    if (media_is(req->content_type, "application/x-www-form-urlencoded") ||
         strcasecmp(req->content_type, "application/json") == 0) {
         req->content_type = NULL;
         return true;
@@ -190,19 +191,10 @@ static bool find_route(struct api_request *req, size_t path_len)
 /* The registry is left out: a lease must not be lost because many nodes share an address. It has its secret. */
 static bool check_address_rate(struct api_request *req)
 {
-    static const char registry[] = "/v1/registry";
-    if (req->env->access == NULL || (req->target_len >= sizeof registry - 1 &&
-                                     memcmp(req->target, registry, sizeof registry - 1) == 0))
+    if (req->env->access == NULL || head_target_is_registry((troupe_view){req->target, req->target_len}))
         return true;
-    struct api_problem problem = {
-        .error = TROUPE_E_RATE,
-        .retry_after_ms = access_address_take_rate(req->env->access, req->transport->fd(req), req->now_ms),
-        .detail = troupe_view_of("your address sends more than --address-rate lets it; wait, or send less often"),
-    };
-    if (problem.retry_after_ms == 0)
-        return true;
-    api_reply_problem(req, &problem);
-    return false;
+    return api_take_rate(req, access_address_take_rate(req->env->access, req->transport->fd(req), req->now_ms),
+                         "your address sends more than --address-rate lets it; wait, or send less often");
 }
 
 bool api_begin(struct api_request *req)

@@ -7,6 +7,7 @@
 #include "api/reply.h"
 #include "api/resolve.h"
 #include "api/router.h"
+#include "base/media.h"
 
 enum { BATCH_LINES_MAX = 10000 };
 
@@ -75,8 +76,8 @@ static void call(struct api_request *req)
         return;
     req->core = (troupe_request){.user = req};
     troupe_request_call(req->worker, &req->core, call_done, req->actor, req->params[1],
-                        troupe_body_bytes(req->body, req->body_len, req->content_type), access_subject(req->token),
-                        timeout_ms);
+                        troupe_body_bytes(req->body, req->body_len, req->content_type),
+                        (troupe_caller){.subject = access_subject(req->token)}, timeout_ms);
 }
 
 void calls_call(struct api_request *req)
@@ -138,7 +139,7 @@ static void reply_accepted(struct api_request *req, uint64_t count)
 static int cast_one(struct api_request *req, const char *body, size_t len, const char *content_type)
 {
     return troupe_worker_cast(req->worker, req->actor, req->params[1], troupe_body_bytes(body, len, content_type),
-                              access_subject(req->token));
+                              (troupe_caller){.subject = access_subject(req->token)});
 }
 
 /* The next line of a batch that is not empty, without its end. */
@@ -199,7 +200,7 @@ void calls_cast(struct api_request *req)
 {
     if (!check_type(req) || !api_resolve(req, req->params[0], &req->actor))
         return;
-    if (req->content_type != NULL && api_media_is(req->content_type, "application/x-ndjson")) {
+    if (req->content_type != NULL && media_is(req->content_type, "application/x-ndjson")) {
         cast_batch(req);
         return;
     }

@@ -39,21 +39,14 @@ static int fail_json(struct check *check)
     const troupe_json_reader *r = &check->reader;
     if (r->error == TROUPE_E_INVALID)
         return fail(check, TROUPE_E_SCHEMA, "", "the body must be a JSON object");
-    return fail(check, TROUPE_E_MALFORMED, "",
-                r->error == TROUPE_E_LIMIT ? "the JSON is nested deeper than 64: %s at byte %zu"
-                                           : "the body is not JSON: %s at byte %zu",
-                r->reason != NULL ? r->reason : "it ends early", r->error_offset);
-}
-
-static bool is_about_json(const struct check *check)
-{
-    return check->reader.error == TROUPE_E_MALFORMED || check->reader.error == TROUPE_E_LIMIT;
+    const char *reason = r->reason != NULL ? r->reason : "it ends early";
+    return fail(check, TROUPE_E_MALFORMED, "", "the body is not JSON: %s at byte %zu", reason, r->error_offset);
 }
 
 static int read_text(struct check *check, const struct check_field *field)
 {
     size_t len = troupe_json_read_text(&check->reader, check->dst + field->offset, (size_t)field->max + 1);
-    if (is_about_json(check))
+    if (check->reader.error == TROUPE_E_MALFORMED)
         return fail_json(check);
     if (check->reader.error != 0 || len == 0)
         return fail(check, TROUPE_E_SCHEMA, field->name, "%s%s must be a text of 1 to %llu bytes", check->prefix,
@@ -64,7 +57,7 @@ static int read_text(struct check *check, const struct check_field *field)
 static int read_uint(struct check *check, const struct check_field *field)
 {
     uint64_t value = troupe_json_read_uint(&check->reader, field->max);
-    if (is_about_json(check))
+    if (check->reader.error == TROUPE_E_MALFORMED)
         return fail_json(check);
     if (check->reader.error != 0 || value < field->min)
         return fail(check, TROUPE_E_SCHEMA, field->name, "%s%s must be a whole number from %llu to %llu",
@@ -78,7 +71,7 @@ static int read_word(struct check *check, const struct check_field *field)
     char choice_text[128];
     struct text choice;
     troupe_json_string word = troupe_json_read_string(&check->reader);
-    if (is_about_json(check))
+    if (check->reader.error == TROUPE_E_MALFORMED)
         return fail_json(check);
     text_init_fixed(&choice, choice_text, sizeof choice_text);
     for (uint32_t i = 0; field->words[i] != NULL; i++) {

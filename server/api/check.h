@@ -35,7 +35,7 @@ struct check_field {
 enum { CHECK_FIELD_BYTES = 96, CHECK_DETAIL_BYTES = 256 };
 
 struct check_fault {
-    int error;                   /* TROUPE_E_MALFORMED, TROUPE_E_SCHEMA, TROUPE_E_LIMIT */
+    int error;                   /* TROUPE_E_MALFORMED (no JSON), TROUPE_E_SCHEMA */
     char field[CHECK_FIELD_BYTES]; /* "mailbox.policy", "" for the body */
     char detail[CHECK_DETAIL_BYTES]; /* what is wrong and what to do */
 };

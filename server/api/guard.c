@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/comma_list.h"
+
 enum { LENGTH_DIGITS_MAX = 18 };
 
 static bool is(troupe_view name, const char *word, size_t len)
@@ -52,17 +54,10 @@ static bool accepts_gzip(troupe_view value)
 static bool has_token(troupe_view list, const char *word)
 {
     size_t len = strlen(word);
-    for (size_t at = 0; at < list.len;) {
-        const char *comma = memchr(list.ptr + at, ',', list.len - at);
-        size_t end = comma != NULL ? (size_t)(comma - list.ptr) : list.len;
-        size_t from = at, to = end;
-        while (from < to && (list.ptr[from] == ' ' || list.ptr[from] == '\t'))
-            from++;
-        while (to > from && (list.ptr[to - 1] == ' ' || list.ptr[to - 1] == '\t'))
-            to--;
-        if (to - from == len && strncasecmp(list.ptr + from, word, len) == 0)
+    troupe_view entry;
+    while (comma_list_next(&list, &entry)) {
+        if (is(entry, word, len))
             return true;
-        at = end + 1;
     }
     return false;
 }
@@ -150,13 +145,27 @@ static enum head_reason take(struct guard *guard, troupe_view name, troupe_view 
     return HEAD_FINE;
 }
 
+/* How many bytes the text begins with, in steps of eight, that are neither below 0x20 nor DEL: most values, whole. */
+static size_t plain_len(troupe_view text)
+{
+    const uint64_t ones = UINT64_MAX / 255, high_bits = ones << 7;
+    size_t len = 0;
+    for (; len + 8 <= text.len; len += 8) {
+        uint64_t bytes;
+        memcpy(&bytes, text.ptr + len, 8);
+        uint64_t del_as_zero = bytes ^ ones * 0x7f;
+        if ((((bytes - ones * 0x20) & ~bytes) | ((del_as_zero - ones) & ~del_as_zero)) & high_bits)
+            break;
+    }
+    return len;
+}
+
 static enum head_reason check_bytes(troupe_view name, troupe_view value)
 {
-    for (size_t i = 0; i < name.len; i++) {
-        if (!head_is_token_char(name.ptr[i]))
-            return name.ptr[i] == ' ' || name.ptr[i] == '\t' ? HEAD_SPACE : HEAD_FIELD_NAME;
-    }
-    for (size_t i = 0; i < value.len; i++) {
+    size_t token_len = head_token_len(name);
+    if (token_len < name.len)
+        return name.ptr[token_len] == ' ' || name.ptr[token_len] == '\t' ? HEAD_SPACE : HEAD_FIELD_NAME;
+    for (size_t i = plain_len(value); i < value.len; i++) {
         unsigned char c = (unsigned char)value.ptr[i];
         if ((c < 0x20 && c != '\t') || c == 0x7f)
             return c == '\r' ? HEAD_BARE_CR : HEAD_CONTROL;

@@ -45,6 +45,7 @@ void registry_delete_node(struct api_request *req);
 void registry_drain_node(struct api_request *req);
 void registry_nodes(struct api_request *req);
 void registry_watch(struct api_request *req);
+void registry_put_names(struct api_request *req);
 void registry_put_name(struct api_request *req);
 void registry_get_name(struct api_request *req);
 void registry_delete_name(struct api_request *req);

@@ -40,44 +40,53 @@ const char *head_reason_text(enum head_reason reason)
     return reasons[reason].text;
 }
 
-/* tchar of RFC 9110: letters, digits and !#$%&'*+-.^_`|~ as a set of 128 bits */
-bool head_is_token_char(char c)
+/* What a byte may be part of. */
+enum {
+    IN_TOKEN = 1,  /* tchar of RFC 9110: letters, digits and !#$%&'*+-.^_`|~ */
+    IN_TARGET = 2, /* visible, but #"<>\ */
+    IN_HOST = 4    /* letters, digits and .-_:[] */
+};
+
+static const unsigned char parts[256] = {
+    [0x20] = 0, 3, 0, 1, 3, 3, 3, 3, 2, 2, 3, 3, 2, 7, 7, 2, /*  !"#$%&'()*+,-./ */
+    [0x30] = 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6, 2, 0, 2, 0, 2, /* 0123456789:;<=>? */
+    [0x40] = 2, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, /* @ABCDEFGHIJKLMNO */
+    [0x50] = 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6, 0, 6, 3, 7, /* PQRSTUVWXYZ[\]^_ */
+    [0x60] = 3, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, /* `abcdefghijklmno */
+    [0x70] = 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 2, 3, 2, 3, 0, /* pqrstuvwxyz{|}~  */
+};
+
+/* How many bytes of this part the text begins with. */
+static size_t span(troupe_view text, unsigned part)
 {
-    static const uint64_t token[2] = {0x03ff6cfa00000000, 0x57ffffffc7fffffe};
-    unsigned char byte = (unsigned char)c;
-    return byte < 128 && (token[byte >> 6] >> (byte & 63) & 1) != 0;
+    size_t len = 0;
+    while (len < text.len && (parts[(unsigned char)text.ptr[len]] & part) != 0)
+        len++;
+    return len;
 }
 
-static bool is_target_char(char c)
+size_t head_token_len(troupe_view text)
 {
-    return c > 0x20 && c < 0x7f && c != '#' && c != '"' && c != '<' && c != '>' && c != '\\';
+    return span(text, IN_TOKEN);
 }
 
 enum head_reason head_check_request(troupe_view method, troupe_view target)
 {
     if (method.len == 0 || method.len > METHOD_BYTES_MAX)
         return HEAD_METHOD;
-    for (size_t i = 0; i < method.len; i++) {
-        if (!head_is_token_char(method.ptr[i]))
-            return HEAD_METHOD;
-    }
+    if (head_token_len(method) != method.len)
+        return HEAD_METHOD;
     if (target.len == 1 && target.ptr[0] == '*')
         return troupe_view_equal(method, troupe_view_of("OPTIONS")) ? HEAD_FINE : HEAD_TARGET;
     if (target.len == 0 || target.ptr[0] != '/')
         return HEAD_TARGET;
-    for (size_t i = 0; i < target.len; i++) {
-        if (!is_target_char(target.ptr[i]))
-            return HEAD_TARGET;
-    }
-    return HEAD_FINE;
+    return span(target, IN_TARGET) == target.len ? HEAD_FINE : HEAD_TARGET;
 }
 
 /* "METHOD SP target SP HTTP/1.x" */
 static enum head_reason check_request_line(struct head_check *check, const char *bytes, uint32_t end)
 {
-    uint32_t at = 0;
-    while (at < end && head_is_token_char(bytes[at]))
-        at++;
+    uint32_t at = (uint32_t)head_token_len((troupe_view){bytes, end});
     if (at == 0 || at > METHOD_BYTES_MAX || at == end)
         return HEAD_METHOD;
     if (bytes[at] != ' ')
@@ -86,9 +95,8 @@ static enum head_reason check_request_line(struct head_check *check, const char 
     check->target = at;
     if (at == end || bytes[at] == ' ' || bytes[at] == '\t')
         return HEAD_SPACE;
-    while (at < end && is_target_char(bytes[at]))
-        at++;
-    check->target_len = at - check->target;
+    check->target_len = (uint32_t)span((troupe_view){bytes + at, end - at}, IN_TARGET);
+    at += check->target_len;
     bool is_star = check->target_len == 1 && bytes[check->target] == '*';
     if (check->target_len == 0 || (bytes[check->target] != '/' && !is_star))
         return HEAD_TARGET;
@@ -133,14 +141,7 @@ static enum head_reason check_coding(struct head_check *check, troupe_view value
 
 bool head_is_host(troupe_view value)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        char c = value.ptr[i];
-        bool is_host = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                       (c != '\0' && strchr(".-_:[]", c) != NULL);
-        if (!is_host)
-            return false;
-    }
-    return value.len > 0;
+    return value.len > 0 && span(value, IN_HOST) == value.len;
 }
 
 static enum head_reason check_host(struct head_check *check, troupe_view value, const char *bytes)
@@ -167,9 +168,7 @@ static enum head_reason check_field(struct head_check *check, const char *bytes,
         return HEAD_FOLDED;
     if (++check->fields > HEAD_FIELDS_MAX)
         return HEAD_TOO_LARGE;
-    uint32_t name_len = 0;
-    while (name_len < len && head_is_token_char(line[name_len]))
-        name_len++;
+    uint32_t name_len = (uint32_t)head_token_len((troupe_view){line, len});
     if (name_len == len || name_len == 0)
         return HEAD_FIELD_NAME;
     if (line[name_len] != ':')
@@ -229,7 +228,7 @@ enum head_state head_check_feed(struct head_check *check, const char *bytes, siz
         check->reason = check_byte(bytes, at);
         if (check->reason != HEAD_FINE)
             return HEAD_REFUSED;
-        if (!check->has_line && at == 0 && !head_is_token_char(bytes[at])) {
+        if (!check->has_line && at == 0 && head_token_len((troupe_view){bytes, 1}) == 0) {
             check->reason = HEAD_METHOD;
             return HEAD_REFUSED;
         }
@@ -245,4 +244,12 @@ enum head_state head_check_feed(struct head_check *check, const char *bytes, siz
         return HEAD_MORE;
     check->reason = HEAD_TOO_LARGE;
     return HEAD_REFUSED;
+}
+
+bool head_target_is_registry(troupe_view target)
+{
+    static const char path[] = "/v1/registry";
+    size_t len = sizeof path - 1;
+    return target.len >= len && memcmp(target.ptr, path, len) == 0 &&
+           (target.len == len || target.ptr[len] == '/' || target.ptr[len] == '?');
 }

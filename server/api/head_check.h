@@ -67,11 +67,14 @@ struct head_check {
 /* Look at the bytes from the start of the head; len only grows from call to call. */
 enum head_state head_check_feed(struct head_check *check, const char *bytes, size_t len);
 
-/* Is it a tchar of RFC 9110? */
-bool head_is_token_char(char c);
+/* How many tchars of RFC 9110 the text begins with. */
+size_t head_token_len(troupe_view text);
 
 /* The same rules for parts that the HTTP library has taken apart: HEAD_FINE, or what is wrong. */
 enum head_reason head_check_request(troupe_view method, troupe_view target);
 bool head_is_host(troupe_view value);
+
+/* Is it /v1/registry or below? Written in another way (%76) it is not: a worker then refuses it. */
+bool head_target_is_registry(troupe_view target);
 
 #endif

@@ -6,14 +6,18 @@
 #include <strings.h>
 
 #include "access/access.h"
+#include "api/handlers.h"
 #include "api/reply.h"
 #include "api/router.h"
+#include "base/comma_list.h"
 
 struct presented {
     troupe_view secret;          /* ptr NULL: none */
     bool is_ticket;
     const char *field;           /* where it stood, or should */
 };
+
+static const char token_prefix[] = "troupe.token.", ticket_prefix[] = "troupe.ticket.";
 
 static bool starts_with(troupe_view view, const char *prefix)
 {
@@ -32,22 +36,21 @@ static troupe_view bearer_of(troupe_view field)
     return (troupe_view){field.ptr + at, field.len - at};
 }
 
+bool identify_is_secret(troupe_view protocol)
+{
+    return starts_with(protocol, token_prefix) || starts_with(protocol, ticket_prefix);
+}
+
 /* An entry of the list of subprotocols that carries a secret; the first one counts. */
 static struct presented of_protocols(troupe_view list)
 {
-    for (size_t at = 0; at < list.len;) {
-        const char *comma = memchr(list.ptr + at, ',', list.len - at);
-        size_t end = comma != NULL ? (size_t)(comma - list.ptr) : list.len;
-        troupe_view entry = {list.ptr + at, end - at};
-        for (; entry.len > 0 && (entry.ptr[0] == ' ' || entry.ptr[0] == '\t'); entry.ptr++)
-            entry.len--;
-        while (entry.len > 0 && (entry.ptr[entry.len - 1] == ' ' || entry.ptr[entry.len - 1] == '\t'))
-            entry.len--;
-        if (starts_with(entry, "troupe.token."))
-            return (struct presented){{entry.ptr + 13, entry.len - 13}, false, "Sec-WebSocket-Protocol"};
-        if (starts_with(entry, "troupe.ticket."))
-            return (struct presented){{entry.ptr + 14, entry.len - 14}, true, "Sec-WebSocket-Protocol"};
-        at = end + 1;
+    troupe_view entry;
+    while (comma_list_next(&list, &entry)) {
+        if (!identify_is_secret(entry))
+            continue;
+        bool is_ticket = starts_with(entry, ticket_prefix);
+        size_t len = strlen(is_ticket ? ticket_prefix : token_prefix);
+        return (struct presented){{entry.ptr + len, entry.len - len}, is_ticket, "Sec-WebSocket-Protocol"};
     }
     return (struct presented){{NULL, 0}, false, "Authorization"};
 }
@@ -66,7 +69,7 @@ static struct presented find(const struct api_request *req)
     const troupe_view *ticket = takes_ticket(req->route) ? api_query(req, "ticket") : NULL;
     if (req->authorization.ptr != NULL)
         presented.secret = bearer_of(req->authorization);
-    else if (req->websocket.is_upgrade)
+    else if (req->route->handle == ws_open && req->websocket.is_upgrade)
         presented = of_protocols(req->websocket.protocols);
     if (presented.secret.ptr == NULL && ticket != NULL)
         presented = (struct presented){*ticket, true, "ticket"};
@@ -112,7 +115,7 @@ static bool refuse(struct api_request *req, const struct presented *presented)
         words = "this ticket was used, is older than 30 seconds, or never was one; POST /v1/tickets gives another";
     else if (presented->secret.ptr != NULL)
         words = "this node knows no such token, or it has expired; ask whoever keeps the file of tokens";
-    else if (req->websocket.is_upgrade)
+    else if (req->route->handle == ws_open && req->websocket.is_upgrade)
         words = "send Authorization: Bearer and a token, or offer troupe.token. or troupe.ticket. and the secret among "
                 "the subprotocols";
     api_refuse(req, TROUPE_E_UNAUTHORIZED, presented->field, "%s", words);
@@ -121,14 +124,8 @@ static bool refuse(struct api_request *req, const struct presented *presented)
 
 static bool take_rate(struct api_request *req)
 {
-    struct api_problem problem = {
-        .error = TROUPE_E_RATE, .retry_after_ms = access_take_rate(req->token, req->now_ms),
-        .detail = troupe_view_of("the token's rate is used up; wait, or send less often"),
-    };
-    if (problem.retry_after_ms == 0)
-        return true;
-    api_reply_problem(req, &problem);
-    return false;
+    return api_take_rate(req, access_take_rate(req->token, req->now_ms),
+                         "the token's rate is used up; wait, or send less often");
 }
 
 bool identify_request(struct api_request *req)
@@ -146,5 +143,7 @@ bool identify_request(struct api_request *req)
         return refuse(req, &presented);
     if (!presented.is_ticket)
         remember(req->identity, presented.secret, req->token);
+    else if (req->identity != NULL && req->identity->token == req->token)
+        access_token_drop(req->token); /* the memory holds it already; identify_end leaves that hold alone */
     return take_rate(req);
 }

@@ -6,8 +6,8 @@
  *   Sec-WebSocket-Protocol: troupe.v1.json, troupe.token.TOKEN   where WebSocket begins; troupe.ticket.TICKET too
  *   ?ticket=TICKET                                          routes that have this parameter: event streams
  *
- * A connection remembers its last token and by which secret it came, so that the requests that follow cost one comparison
- * and no hash.
+ * A connection remembers its last token and by which secret it came, so that the requests that follow cost one
+ * comparison and no hash.
  *
  * Thread: the request's. */
 #ifndef TROUPE_SERVER_IDENTIFY_H
@@ -15,6 +15,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include <troupe/view.h>
 
 struct access_token;
 struct api_request;
@@ -31,6 +33,9 @@ void identify_forget(struct identify_memory *memory);
 
 /* Find the token of a request whose route is known and count the request. False: it was answered with 401 or 429. */
 bool identify_request(struct api_request *req);
+
+/* Does an entry of the list of subprotocols carry a secret? Then it is none to choose. */
+bool identify_is_secret(troupe_view protocol);
 
 /* The request is over: let its token go. */
 void identify_end(struct api_request *req);

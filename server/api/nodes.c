@@ -95,7 +95,7 @@ void node_relisten(struct api_request *req)
     struct listener made;
     char words[256] = "memory is exhausted";
     if (check_object(req->body, req->body_len, relisten_fields, &asked, &fault) != 0) {
-        api_refuse(req, fault.error, fault.field[0] != '\0' ? fault.field : NULL, "%s", fault.detail);
+        api_refuse_body(req, &fault);
         return;
     }
     int error = ports_ask(req->env->ports, (enum ports_purpose)asked.purpose, asked.port, &made, words, sizeof words);

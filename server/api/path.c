@@ -8,14 +8,13 @@
 unsigned path_split(const char *path, size_t len, troupe_view ret_segments[static PATH_SEGMENTS_MAX])
 {
     unsigned count = 0;
-    size_t from = 1;
-    for (size_t at = 1; at <= len; at++) {
-        if (at < len && path[at] != '/')
-            continue;
+    for (size_t from = 1; from <= len;) {
+        const char *slash = memchr(path + from, '/', len - from);
+        size_t end = slash != NULL ? (size_t)(slash - path) : len;
         if (count == PATH_SEGMENTS_MAX)
             return PATH_SEGMENTS_MAX + 1;
-        ret_segments[count++] = (troupe_view){path + from, at - from};
-        from = at + 1;
+        ret_segments[count++] = (troupe_view){path + from, end - from};
+        from = end + 1;
     }
     return count;
 }

@@ -174,6 +174,7 @@ void registry_delete_node(struct api_request *req) { handle(req, SERVICE_LEAVE);
 void registry_drain_node(struct api_request *req) { handle(req, SERVICE_DRAIN); }
 void registry_nodes(struct api_request *req) { handle(req, SERVICE_LIST); }
 void registry_watch(struct api_request *req) { handle(req, SERVICE_WATCH); }
+void registry_put_names(struct api_request *req) { handle(req, SERVICE_NAMES); }
 void registry_put_name(struct api_request *req) { handle(req, SERVICE_CLAIM); }
 void registry_get_name(struct api_request *req) { handle(req, SERVICE_FIND); }
 void registry_delete_name(struct api_request *req) { handle(req, SERVICE_RELEASE); }

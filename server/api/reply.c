@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/check.h"
 #include "api/router.h"
 
 enum { PROBLEM_BYTES = 6144, RETRY_AFTER_MS = 1000 };
@@ -177,6 +178,22 @@ void api_refuse(struct api_request *req, int error, const char *field, const cha
         .detail = {detail, (size_t)len < sizeof detail ? (size_t)len : sizeof detail - 1},
     };
     api_reply_problem(req, &problem);
+}
+
+void api_refuse_body(struct api_request *req, const struct check_fault *fault)
+{
+    api_refuse(req, fault->error, fault->field[0] != '\0' ? fault->field : NULL, "%s", fault->detail);
+}
+
+bool api_take_rate(struct api_request *req, uint32_t wait_ms, const char *words)
+{
+    if (wait_ms == 0)
+        return true;
+    struct api_problem problem = {
+        .error = TROUPE_E_RATE, .retry_after_ms = wait_ms, .detail = troupe_view_of(words),
+    };
+    api_reply_problem(req, &problem);
+    return false;
 }
 
 /* What to do about the errors of the core that come without words. */

@@ -47,6 +47,14 @@ void api_reply_problem(struct api_request *req, const struct api_problem *proble
 void api_refuse(struct api_request *req, int error, const char *field, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The same for a body that check_object refused. */
+struct check_fault;
+void api_refuse_body(struct api_request *req, const struct check_fault *fault);
+
+/* A request was to be taken from a rate. True if wait_ms is 0: it was. False: there is none until then, which was
+ * answered with these words. */
+bool api_take_rate(struct api_request *req, uint32_t wait_ms, const char *words);
+
 /* A problem from an error of the core: the field at fault and what to do. A node that drains says of actors that are
  * not there, or not any more, that it drains: another node may have them. */
 struct api_problem api_problem_of(const struct api_request *req, int error);

@@ -6,15 +6,9 @@
 #include "api/authorize.h"
 #include "api/reply.h"
 #include "api/router.h"
-#include "base/media.h"
 #include "base/units.h"
 #include "cluster.h"
 #include "route/place.h"
-
-bool api_media_is(const char *content_type, const char *media)
-{
-    return media_is(content_type, media);
-}
 
 /* ---- names ---- */
 

@@ -19,22 +19,30 @@ const char *api_method_word(enum api_method method)
     return method_words[method];
 }
 
-/* Compare one path with the segments; "{...}" takes any segment that is not empty. */
+/* Behind the segment of a path that is this text, or is "{...}", which takes any that is not empty; NULL: it is
+ * another. */
+static const char *match(const char *at, troupe_view segment)
+{
+    if (at[0] == '{')
+        return segment.len > 0 ? strchr(at, '}') + 1 : NULL;
+    size_t len = 0;
+    while (len < segment.len && at[len] == segment.ptr[len])
+        len++;
+    return len == segment.len && (at[len] == '/' || at[len] == '\0') ? at + len : NULL;
+}
+
+/* Compare one path with the segments. */
 static bool matches(const char *path, const troupe_view *segments, unsigned count, troupe_view *params,
                     unsigned *ret_params_count)
 {
     unsigned params_count = 0;
     const char *at = path + 1;
     for (unsigned i = 0; i < count; i++) {
-        size_t len = strcspn(at, "/");
-        if (at[0] == '{') {
-            if (segments[i].len == 0)
-                return false;
+        if (at[0] == '{')
             params[params_count++] = segments[i];
-        } else if (len != segments[i].len || memcmp(at, segments[i].ptr, len) != 0) {
+        at = match(at, segments[i]);
+        if (at == NULL)
             return false;
-        }
-        at += len;
         bool is_end = at[0] == '\0';
         if (is_end != (i + 1 == count))
             return false;
@@ -47,25 +55,22 @@ static bool matches(const char *path, const troupe_view *segments, unsigned coun
 int router_find(enum api_method method, const troupe_view *segments, unsigned count,
                 const struct api_route **ret_route, troupe_view *params, unsigned *ret_params_count)
 {
-    const struct api_route *other = NULL;
     const struct api_route *route;
     if (method == API_HEAD)
         method = API_GET;
     for (unsigned i = 0; (route = router_at(i)) != NULL; i++) {
-        if (route->method != method && other != NULL)
+        if (route->method != method || !matches(route->path, segments, count, params, ret_params_count))
             continue;
+        *ret_route = route;
+        return 0;
+    }
+    for (unsigned i = 0; (route = router_at(i)) != NULL; i++) {
         if (!matches(route->path, segments, count, params, ret_params_count))
             continue;
-        if (route->method == method) {
-            *ret_route = route;
-            return 0;
-        }
-        other = route;
+        *ret_route = route;
+        return TROUPE_E_BAD_METHOD;
     }
-    if (other == NULL)
-        return TROUPE_E_NO_ROUTE;
-    *ret_route = other;
-    return TROUPE_E_BAD_METHOD;
+    return TROUPE_E_NO_ROUTE;
 }
 
 void router_allow(const char *path, struct text *ret_allow)

@@ -130,6 +130,7 @@ RESULTS renewed[] = {{200, "The lease was renewed.", json, "Renewal"}, {0, NULL,
 RESULTS done[] = {{204, "It is done.", NULL, NULL}, {0, NULL, NULL, NULL}};
 RESULTS members[] = {{200, "The members.", json, "MemberList"}, {0, NULL, NULL, NULL}};
 RESULTS member_events[] = {{200, "What happened since, perhaps nothing.", json, "MemberEvents"}, {0, NULL, NULL, NULL}};
+RESULTS claimed_many[] = {{200, "All but the refused ones.", json, "NamesResult"}, {0, NULL, NULL, NULL}};
 RESULTS claimed[] = {{200, "The name is the actor's, or reserved.", json, "ClusterName"}, {0, NULL, NULL, NULL}};
 RESULTS page[] = {
     {200, "The page.", "text/html", NULL},
@@ -217,6 +218,8 @@ static const struct api_route routes[] = {
      API_BODY_DOCUMENT, "RenewRequest", NULL, renewed, registry_problems, SECRET},
     {API_POST, "/v1/registry/nodes/{node}/drain", "askDrain", "Registry", "Ask that a member drains",
      registry_drain_node, API_BODY_NONE, NULL, NULL, done, registry_problems, SECRET},
+    {API_POST, "/v1/registry/nodes/{node}/names", "claimNames", "Registry", "Claim many names, and give others back",
+     registry_put_names, API_BODY_DOCUMENT, "NamesRequest", NULL, claimed_many, registry_problems, SECRET},
     {API_GET, "/v1/registry/watch", "watchMembers", "Registry", "Wait for changes of the member list", registry_watch,
      API_BODY_NONE, NULL, watch_params, member_events, registry_problems, SECRET},
     {API_PUT, "/v1/registry/names/{name}", "claimName", "Registry", "Claim or reserve a name", registry_put_name,

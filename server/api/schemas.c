@@ -127,6 +127,14 @@ const char openapi_schemas[] =
     "\"words\":{\"type\":\"string\",\"description\":\"Why the newest record is not verified, or nothing.\"}}},"
     "\"ClaimRequest\":{\"type\":\"object\",\"required\":[\"node\"],\"properties\":{\"node\":" TEXT ",\"ref\":" REF
     ",\"held\":" BOOLEAN ",\"seq\":" UINT ",\"floor\":" UINT "}},"
+    "\"NamesRequest\":{\"type\":\"object\",\"properties\":{\"seq\":" UINT ",\"floor\":" UINT
+    ",\"claim\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"name\",\"ref\"],\"properties\":{"
+    "\"name\":" TEXT ",\"ref\":" REF ",\"held\":" BOOLEAN "}}},"
+    "\"release\":{\"type\":\"array\",\"description\":\"With claim, 1024 names at most.\",\"items\":{\"type\":\"object\","
+    "\"required\":[\"name\",\"ref\"],\"properties\":{\"name\":" TEXT ",\"ref\":" REF "}}}}},"
+    "\"NamesResult\":{\"type\":\"object\",\"required\":[\"refused\"],\"properties\":{\"refused\":{\"type\":\"array\","
+    "\"items\":{\"type\":\"object\",\"required\":[\"name\",\"code\"],\"properties\":{\"name\":" TEXT ",\"code\":" TEXT
+    ",\"actor\":" REF "}}}}},"
     "\"ClusterName\":{\"type\":\"object\",\"required\":[\"name\",\"ref\"],\"properties\":{\"name\":" TEXT
     ",\"ref\":" TEXT_OR_NULL "}},"
 

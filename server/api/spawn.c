@@ -240,7 +240,7 @@ void actors_spawn(struct api_request *req)
     struct spawn_body body = {0};
     struct check_fault fault;
     if (check_object(req->body, req->body_len, spawn_fields, &body, &fault) != 0) {
-        api_refuse(req, fault.error, fault.field[0] != '\0' ? fault.field : NULL, "%s", fault.detail);
+        api_refuse_body(req, &fault);
         return;
     }
     if (!check_name(req, body.name))
@@ -263,6 +263,7 @@ void actors_spawn(struct api_request *req)
         .mailbox_policy = (enum troupe_mailbox_policy)body.mailbox_policy,
         .start_timeout_ms = body.start_timeout_ms,
         .restart = (enum troupe_restart)body.restart,
+        .caller = {.subject = access_subject(req->token)},
     };
     req->flags = body.if_exists;
     req->core = (troupe_request){.user = req};

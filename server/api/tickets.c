@@ -21,43 +21,27 @@ static const struct check_field fields[] = {
     {.name = NULL},
 };
 
-static bool refuse(struct api_request *req, const char *field, const char *words)
-{
-    api_refuse(req, TROUPE_E_SCHEMA, field, "%s", words);
-    return false;
-}
-
-static bool add_grants(struct api_request *req, json_t *list, struct grants *grants)
-{
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        char field[32];
-        const char *words = "a grant is a text such as \"message:counter/*:add\"";
-        const json_t *grant = json_array_get(list, i);
-        snprintf(field, sizeof field, "grants[%zu]", i);
-        if (!json_is_string(grant))
-            return refuse(req, field, words);
-        troupe_view text = {json_string_value(grant), json_string_length(grant)};
-        int error = grants_add(grants, text, &words);
-        if (error == TROUPE_E_NO_MEMORY)
-            api_refuse(req, error, NULL, "%s; try again later", words);
-        else if (error != 0)
-            return refuse(req, field, words);
-        if (error != 0)
-            return false;
-    }
-    return true;
-}
-
 /* False: it was answered with a refusal, and grants is empty. */
 static bool read_grants(struct api_request *req, const struct body *body, struct grants *grants)
 {
+    char field[32] = "grants";
+    const char *words = "grants is a list of texts such as [\"read\"]";
+    size_t at = 0;
     json_t *list = json_loadb(body->grants.ptr, body->grants.len, JSON_DECODE_ANY, NULL);
-    bool is_read = json_is_array(list) ? add_grants(req, list, grants)
-                                       : refuse(req, "grants", "grants is a list of texts such as [\"read\"]");
+    int error = TROUPE_E_INVALID;
+    if (json_is_array(list)) {
+        error = grants_add_list(grants, list, &at, &words);
+        snprintf(field, sizeof field, "grants[%zu]", at);
+    }
     json_decref(list);
-    if (!is_read)
-        grants_fini(grants);
-    return is_read;
+    if (error == 0)
+        return true;
+    grants_fini(grants);
+    if (error == TROUPE_E_NO_MEMORY)
+        api_refuse(req, error, NULL, "%s; try again later", words);
+    else
+        api_refuse(req, TROUPE_E_SCHEMA, field, "%s", words);
+    return false;
 }
 
 static void reply(struct api_request *req, const char *ticket)
@@ -77,7 +61,7 @@ void tickets_create(struct api_request *req)
     struct grants grants = {0};
     char ticket[TICKET_TEXT_BYTES];
     if (req->body_len > 0 && check_object(req->body, req->body_len, fields, &body, &fault) != 0) {
-        api_refuse(req, fault.error, fault.field[0] != '\0' ? fault.field : NULL, "%s", fault.detail);
+        api_refuse_body(req, &fault);
         return;
     }
     if (body.grants.ptr != NULL && !read_grants(req, &body, &grants))

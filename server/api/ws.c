@@ -3,11 +3,11 @@
  * GET /v1/ws: where a session begins. Everything that can be wrong with a handshake (RFC 6455, part 4.2.1) is found
  * here, because the library that takes the socket over looks at little of it. Host, Origin and token were checked
  * before, as for every request. */
-#include <string.h>
-
 #include "api/handlers.h"
+#include "api/identify.h"
 #include "api/reply.h"
 #include "base/base64.h"
+#include "base/comma_list.h"
 
 enum { KEY_CHARS = 24, KEY_BYTES = 16 };
 
@@ -19,33 +19,15 @@ struct offer {
     unsigned unknown;
 };
 
-static bool is_secret(troupe_view entry)
-{
-    static const char *const prefixes[] = {"troupe.token.", "troupe.ticket."};
-    for (unsigned i = 0; i < 2; i++) {
-        size_t len = strlen(prefixes[i]);
-        if (entry.len >= len && memcmp(entry.ptr, prefixes[i], len) == 0)
-            return true;
-    }
-    return false;
-}
-
 static struct offer read_offer(troupe_view list)
 {
     struct offer offer = {false, 0};
-    for (size_t at = 0; at < list.len;) {
-        const char *comma = memchr(list.ptr + at, ',', list.len - at);
-        size_t end = comma != NULL ? (size_t)(comma - list.ptr) : list.len;
-        troupe_view entry = {list.ptr + at, end - at};
-        for (; entry.len > 0 && strchr(" \t", entry.ptr[0]) != NULL; entry.ptr++)
-            entry.len--;
-        while (entry.len > 0 && strchr(" \t", entry.ptr[entry.len - 1]) != NULL)
-            entry.len--;
+    troupe_view entry;
+    while (comma_list_next(&list, &entry)) {
         if (troupe_view_equal(entry, troupe_view_of(protocol)))
             offer.is_known = true;
-        else if (entry.len > 0 && !is_secret(entry))
+        else if (entry.len > 0 && !identify_is_secret(entry))
             offer.unknown++;
-        at = end + 1;
     }
     return offer;
 }
@@ -60,9 +42,9 @@ static bool is_key(troupe_view key)
 /* False: it was answered. */
 static bool check(struct api_request *req, struct offer *ret_offer)
 {
-    if (!req->websocket.is_upgrade) {
-        api_refuse(req, TROUPE_E_UPGRADE, NULL, "this route is WebSocket: send an upgrade by HTTP/1.1, subprotocol %s",
-                   protocol);
+    if (!req->websocket.is_upgrade || req->method != API_GET) { /* HEAD comes here too */
+        api_refuse(req, TROUPE_E_UPGRADE, NULL, "this route is WebSocket: send a GET that upgrades by HTTP/1.1, "
+                                                "subprotocol %s", protocol);
         return false;
     }
     if (!troupe_view_equal(req->websocket.version, troupe_view_of("13"))) {

@@ -264,6 +264,7 @@ static void on_pass(struct ev_loop *ev, ev_prepare *w, int events)
 {
     struct control *control = w->data;
     (void)events;
+    membership_wake(control->membership);
     take_ports(control);
     serve_http(control);
     uint64_t delay_ms = membership_tick(control->membership);

@@ -237,23 +237,13 @@ static void refuse_address(struct head_stage *stage, struct head *head, uint64_t
            now_ms);
 }
 
-/* /v1/registry and what is below it. Written in another way (%76) it goes to a worker, which refuses it. */
-static bool is_for_registry(const struct head_stage *stage, const struct head *head)
-{
-    static const char path[] = "/v1/registry";
-    const char *target = stage->bytes + head->check.target;
-    size_t len = sizeof path - 1;
-    return head->check.target_len >= len && memcmp(target, path, len) == 0 &&
-           (head->check.target_len == len || target[len] == '/' || target[len] == '?');
-}
-
 /* False: nobody took it. */
 static bool give_away(struct head_stage *stage, struct head *head)
 {
     const struct head_config *config = &stage->config;
     struct loop *best = config->loops[0];
     (void)epoll_ctl(stage->epoll_fd, EPOLL_CTL_DEL, head->fd, NULL);
-    if (is_for_registry(stage, head))
+    if (head_target_is_registry((troupe_view){stage->bytes + head->check.target, head->check.target_len}))
         return config->to_registry(config->user, head->fd);
     for (unsigned i = 1; i < config->loops_count; i++) {
         if (loop_connections(config->loops[i]) < loop_connections(best))
@@ -264,7 +254,7 @@ static bool give_away(struct head_stage *stage, struct head *head)
 
 static void hand_over(struct head_stage *stage, struct head *head, uint64_t now_ms)
 {
-    bool is_registry = is_for_registry(stage, head);
+    bool is_registry = head_target_is_registry((troupe_view){stage->bytes + head->check.target, head->check.target_len});
     if (answer_probe(stage, head, now_ms))
         return;
     if (head->is_over && !is_registry) { /* clients must not cost a member its lease */

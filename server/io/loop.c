@@ -194,7 +194,8 @@ static void *run(void *arg)
         uint64_t delay_ns = troupe_worker_poll(loop->worker, now_ns, TURNS_PER_PASS);
         ws_flush(loop->ws);
         sse_flush(loop->sse);
-        bool busy = delay_ns == 0 || sse_is_due(loop->sse) || http_is_due(loop->http) || loop->http_at_ns <= now_ns;
+        bool is_due = ws_is_due(loop->ws) || sse_is_due(loop->sse) || http_is_due(loop->http);
+        bool busy = delay_ns == 0 || is_due || loop->http_at_ns <= now_ns;
         if (busy || !troupe_worker_park(loop->worker)) {
             ev_run(loop->ev, EVRUN_NOWAIT);
             continue;

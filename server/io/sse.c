@@ -11,6 +11,7 @@
  *   slow reader        what the socket does not take, at most FLUSH_BYTES_MAX and one event, is kept; until it is gone
  *                      the topic is not read. So the subscription lags, and the reader is told how many it missed. One
  *                      that takes nothing for STALL_MS is closed
+ *   many slow readers  what they keep together has a limit, KEPT_SHARE; a stream that would exceed it is closed
  *   client gone        its end of the socket is seen at once, because reading is always watched for; what it sends is
  *                      dropped, and too much of it closes. A client that vanished without a word is found by the ping
  *                      comments, which TCP gives up after STALL_MS */
@@ -33,6 +34,7 @@
 enum {
     FLUSH_BYTES_MAX = 32 << 10,  /* of a stream in one pass */
     PING_MS = 15000, STALL_MS = 60000,
+    KEPT_SHARE = 8,              /* of the node's memory, for what all slow readers have not taken */
     INPUT_BYTES_MAX = 64 << 10,  /* that a client may send, though nobody reads it */
     SWEEP_TICKS = 4              /* every stream is looked at once in this many ticks */
 };
@@ -61,6 +63,7 @@ struct sse {
     struct ring all;             /* next is the one to sweep first */
     struct ring dirty;
     unsigned count;
+    size_t kept_bytes, kept_bytes_max; /* what waits of all streams */
     uint64_t now_ms;             /* 0: not read yet in this pass */
     struct text scratch;         /* what is written next */
     struct text shared;          /* the event shared_id as text; several streams may want it */
@@ -80,6 +83,15 @@ static void make_dirty(struct stream *stream)
         ring_append(&stream->sse->dirty, &stream->dirty);
 }
 
+static void drop_waiting(struct stream *stream)
+{
+    if (stream->waiting == NULL)
+        return;
+    stream->sse->kept_bytes -= stream->waiting_len;
+    troupe_free(stream->waiting);
+    stream->waiting = NULL;
+}
+
 /* Everything but the descriptor. */
 static void free_stream(struct stream *stream)
 {
@@ -88,7 +100,7 @@ static void free_stream(struct stream *stream)
     troupe_unsubscribe(&stream->subscription);
     if (stream->monitor.done != NULL)
         troupe_request_cancel(&stream->monitor);
-    free(stream->waiting);
+    drop_waiting(stream);
     free(stream->down);
     free(stream);
 }
@@ -125,21 +137,24 @@ static ssize_t send_some(struct stream *stream, const char *ptr, size_t len)
     return sent;
 }
 
-/* Write, and keep what is not taken. False: the connection has failed. State: nothing waits. */
+/* Write, and keep what is not taken. False: the connection has failed, or too much is kept already; then this one goes,
+ * and its reader can come back for what it missed. State: nothing waits. */
 static bool write_or_keep(struct stream *stream, const char *ptr, size_t len)
 {
+    struct sse *sse = stream->sse;
     ssize_t sent = send_some(stream, ptr, len);
     if (sent < 0)
         return false;
     if ((size_t)sent == len)
         return true;
-    stream->waiting_len = len - (size_t)sent;
-    stream->waiting_at = 0;
-    stream->waiting = malloc(stream->waiting_len);
-    if (stream->waiting == NULL)
+    size_t rest = len - (size_t)sent;
+    if (rest > sse->kept_bytes_max - sse->kept_bytes || (stream->waiting = troupe_alloc(rest)) == NULL)
         return false;
-    memcpy(stream->waiting, ptr + sent, stream->waiting_len);
-    ev_io_start(stream->sse->config.ev, &stream->out);
+    memcpy(stream->waiting, ptr + sent, rest);
+    stream->waiting_len = rest;
+    stream->waiting_at = 0;
+    sse->kept_bytes += rest;
+    ev_io_start(sse->config.ev, &stream->out);
     return true;
 }
 
@@ -236,8 +251,7 @@ static void on_writable(struct ev_loop *ev, ev_io *w, int events)
     stream->waiting_at += sent > 0 ? (size_t)sent : 0;
     if (sent >= 0 && stream->waiting_at < stream->waiting_len)
         return;
-    free(stream->waiting);
-    stream->waiting = NULL;
+    drop_waiting(stream);
     ev_io_stop(ev, &stream->out);
     if (sent < 0 || stream->is_last)
         close_stream(stream);
@@ -390,6 +404,8 @@ int sse_new(const struct sse_config *config, struct sse **ret_sse)
     if (sse == NULL)
         return TROUPE_E_NO_MEMORY;
     sse->config = *config;
+    uint64_t share = config->env->memory_max / KEPT_SHARE / troupe_system_workers(config->env->system);
+    sse->kept_bytes_max = config->env->memory_max == 0 || share > SIZE_MAX ? SIZE_MAX : (size_t)share;
     ring_init(&sse->all);
     ring_init(&sse->dirty);
     *ret_sse = sse;

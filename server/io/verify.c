@@ -47,7 +47,9 @@ static void finish(struct check *check, const char *where, const char *what)
         at = &(*at)->next;
     *at = check->next;
     if (what != NULL)
-        snprintf(words, sizeof words, "%s %s: %s", where, where == api_words ? check->api : check->peer, what);
+        snprintf(words, sizeof words, "%s %s: %s; it must be open to the registry's machine, or tell another: %s", where,
+                 where == api_words ? check->api : check->peer, what,
+                 where == api_words ? "--advertise" : "--advertise-peer");
     verify->config.done(verify->config.user, check->node, check->revision, what == NULL, words);
     free(check);
 }

@@ -19,7 +19,8 @@
  *                      lengths that are written longer than need be. Its interface shows neither. on_readable() looks
  *                      at the first frame of a client for itself: who does not mask that one masks none. The rest does
  *                      harm to nobody but its sender
- *   slow reader        at most FLUSH_BYTES_MAX are out of the session's queue; the session bounds the rest (1013)
+ *   slow reader        at most FLUSH_BYTES_MAX are out of the session's queue; the session bounds the rest (1013).
+ *                      One that takes nothing for SILENCE_MS, whatever it sends, is given up by TCP
  *   slow writer        a message must be whole MESSAGE_MS after its first byte, 1008
  *   silent client      is sent a ping after PING_MS, and closed after SILENCE_MS, 1008
  *   no end             a close that is not done after CLOSE_MS is done by shutdown()
@@ -42,6 +43,8 @@
 #include <ev.h>
 #include <fcntl.h>
 #include <libwebsockets.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -254,8 +257,12 @@ static void check_promise(struct ws_conn *conn)
 
 void ws_flush(struct ws *ws)
 {
-    while (!ring_is_empty(&ws->dirty)) {
-        struct ws_conn *conn = RING_OF(ws->dirty.next, struct ws_conn, dirty);
+    struct ring due;
+    ring_init(&due);
+    while (!ring_is_empty(&ws->dirty)) /* those that become dirty again wait for the next pass */
+        ring_append(&due, ws->dirty.next);
+    while (!ring_is_empty(&due)) {
+        struct ws_conn *conn = RING_OF(due.next, struct ws_conn, dirty);
         ring_remove(&conn->dirty);
         if (conn->has_read && !conn->is_over)
             check_promise(conn);
@@ -563,6 +570,7 @@ static int open_session(struct ws_conn *conn, const struct api_request *req, con
 
 int ws_take(struct ws *ws, const struct api_request *req, int fd, const struct api_takeover *to)
 {
+    const int silence_ms = SILENCE_MS;
     int error = ws->context != NULL ? 0 : start_library(ws);
     struct ws_conn *conn = error == 0 ? calloc(1, sizeof *conn) : NULL;
     if (conn == NULL) {
@@ -574,6 +582,7 @@ int ws_take(struct ws *ws, const struct api_request *req, int fd, const struct a
     conn->ws = ws;
     conn->fd = fd;
     conn->heard_ms = now_ms_of(ws);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence_ms, sizeof silence_ms);
     ev_io_init(&conn->readable, on_readable, fd, EV_READ);
     ev_set_priority(&conn->readable, 1);
     conn->readable.data = conn;

@@ -5,7 +5,10 @@
  * Nonces that were taken are kept in two halves of the window, "this" and "last": a nonce is looked up in both and
  * added to this one. When the time has moved half a window on, the last half is forgotten and this one becomes it. A
  * request is only as old as the window in both directions, so each nonce must be known for two windows: a half of the
- * memory is two windows long. */
+ * memory is two windows long.
+ *
+ * A half begins small and doubles: a cluster at rest makes a few calls a second, one that spawns thousands under names
+ * makes thousands, and none of these may keep a renewal out. */
 #include "registry/auth.h"
 
 #include <openssl/crypto.h>
@@ -18,13 +21,13 @@
 
 #include <troupe/error.h>
 
-enum { SLOTS = 2 * AUTH_NONCES_MAX, NONCE_BYTES = 16, MAC_BYTES = 32 };
+enum { SLOTS_FIRST = 4096, NONCE_BYTES = 16, MAC_BYTES = 32 };
 
 static const char scheme[] = "Troupe-HMAC ";
 
 struct half {
-    unsigned char (*slots)[NONCE_BYTES]; /* open addressing; all zero is free */
-    uint32_t count;
+    unsigned char (*slots)[NONCE_BYTES]; /* open addressing, at most half full; all zero is free */
+    uint32_t mask, count;
 };
 
 struct registry_nonces {
@@ -129,7 +132,8 @@ int registry_nonces_new(struct registry_nonces **ret_nonces)
     if (nonces == NULL)
         return TROUPE_E_NO_MEMORY;
     for (int i = 0; i < 2; i++) {
-        nonces->halves[i].slots = calloc(SLOTS, NONCE_BYTES);
+        nonces->halves[i].slots = calloc(SLOTS_FIRST, NONCE_BYTES);
+        nonces->halves[i].mask = SLOTS_FIRST - 1;
         if (nonces->halves[i].slots == NULL) {
             registry_nonces_free(nonces);
             return TROUPE_E_NO_MEMORY;
@@ -155,38 +159,60 @@ static void turn_over(struct registry_nonces *nonces, uint64_t now_ms)
         return;
     nonces->halves[1] = nonces->halves[0];
     if (last.count > 0)
-        memset(last.slots, 0, (size_t)SLOTS * NONCE_BYTES);
+        memset(last.slots, 0, ((size_t)last.mask + 1) * NONCE_BYTES);
     last.count = 0;
     nonces->halves[0] = last;
     nonces->began_ms = now_ms;
 }
 
+static const unsigned char none[NONCE_BYTES];
+
 /* The slot of a nonce, or the free one where it would go. */
 static unsigned char *slot_of(const struct half *half, const unsigned char nonce[static NONCE_BYTES])
 {
-    uint64_t words[2];
+    uint64_t words[2], hash;
     memcpy(words, nonce, sizeof words);
     /* Macs are checked first, so nonces come from those who have the secret: nobody chooses collisions. */
-    uint32_t at = (uint32_t)((words[0] * 0xff51afd7ed558ccdu ^ words[1] * 0x9e3779b97f4a7c15u) >> 40) % SLOTS;
-    for (;; at = (at + 1) % SLOTS) {
-        static const unsigned char none[NONCE_BYTES];
+    hash = (words[0] * 0xff51afd7ed558ccdu) ^ words[1];
+    hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15u;
+    uint32_t at = (uint32_t)(hash >> 32) & half->mask;
+    for (;; at = (at + 1) & half->mask) {
         unsigned char *slot = half->slots[at];
         if (memcmp(slot, nonce, NONCE_BYTES) == 0 || memcmp(slot, none, NONCE_BYTES) == 0)
             return slot;
     }
 }
 
+/* Make room for one more. False: there is no memory, or there are too many. */
+static bool grow(struct half *half)
+{
+    if (half->count >= AUTH_NONCES_MAX)
+        return false;
+    if (half->count <= half->mask / 2)
+        return true;
+    struct half wide = {.mask = 2 * half->mask + 1, .count = half->count};
+    wide.slots = calloc((size_t)wide.mask + 1, NONCE_BYTES);
+    if (wide.slots == NULL)
+        return false;
+    for (uint32_t i = 0; i <= half->mask; i++) {
+        if (memcmp(half->slots[i], none, NONCE_BYTES) != 0)
+            memcpy(slot_of(&wide, half->slots[i]), half->slots[i], NONCE_BYTES);
+    }
+    free(half->slots);
+    *half = wide;
+    return true;
+}
+
 static int take_nonce(struct registry_nonces *nonces, const unsigned char nonce[static NONCE_BYTES], uint64_t now_ms)
 {
-    static const unsigned char none[NONCE_BYTES];
     turn_over(nonces, now_ms);
-    unsigned char *slot = slot_of(&nonces->halves[0], nonce);
-    if (memcmp(nonce, none, NONCE_BYTES) == 0 || memcmp(slot, nonce, NONCE_BYTES) == 0 ||
+    const unsigned char *seen = slot_of(&nonces->halves[0], nonce);
+    if (memcmp(nonce, none, NONCE_BYTES) == 0 || memcmp(seen, nonce, NONCE_BYTES) == 0 ||
         memcmp(slot_of(&nonces->halves[1], nonce), nonce, NONCE_BYTES) == 0)
         return TROUPE_E_REPLAYED;
-    if (nonces->halves[0].count >= AUTH_NONCES_MAX)
+    if (!grow(&nonces->halves[0]))
         return TROUPE_E_LIMIT;
-    memcpy(slot, nonce, NONCE_BYTES);
+    memcpy(slot_of(&nonces->halves[0], nonce), nonce, NONCE_BYTES);
     nonces->halves[0].count++;
     return 0;
 }

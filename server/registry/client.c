@@ -87,7 +87,7 @@ uint64_t client__lease_until_ms(const struct registry_client *client)
     return client->lease_sent_ms + use_ms;
 }
 
-static void check_lease(struct registry_client *client, uint64_t now_ms)
+void client__check_lease(struct registry_client *client, uint64_t now_ms)
 {
     if (client->is_lost || now_ms < client__lease_until_ms(client) || client->phase >= PHASE_LEAVING)
         return;
@@ -359,7 +359,7 @@ static struct slot *slot_of(struct registry_client *client, uint64_t id)
         if (singles[i]->id == id)
             return singles[i];
     }
-    for (unsigned i = 0; i < CLIENT_NAME_CALLS_MAX; i++) {
+    for (unsigned i = 0; i < CLIENT_SLOTS; i++) {
         if (client->names[i].id == id)
             return &client->names[i];
     }
@@ -369,7 +369,7 @@ static struct slot *slot_of(struct registry_client *client, uint64_t id)
 static void answered(struct registry_client *client, struct slot *slot, const struct answer *answer, uint64_t now_ms)
 {
     uint64_t id = slot->id;
-    check_lease(client, now_ms);
+    client__check_lease(client, now_ms);
     if (slot->id != id)
         return; /* a name call, which was given up with the lease */
     const struct slot call = *slot;
@@ -394,6 +394,7 @@ static void answered(struct registry_client *client, struct slot *slot, const st
     case CALL_CLAIM:
     case CALL_RELEASE:
     case CALL_LOOKUP:
+    case CALL_BATCH:
         client__names_answered(client, &call, slot, answer, now_ms);
         break;
     case CALL_ASK_DRAIN:
@@ -475,11 +476,11 @@ static void pump_ask(struct registry_client *client, uint64_t now_ms)
 
 uint64_t registry_client_tick(struct registry_client *client, uint64_t now_ms)
 {
-    check_lease(client, now_ms);
+    client__check_lease(client, now_ms);
     check_slot(client, &client->control, now_ms);
     check_slot(client, &client->watch, now_ms);
     check_slot(client, &client->ask, now_ms);
-    for (unsigned i = 0; i < CLIENT_NAME_CALLS_MAX; i++)
+    for (unsigned i = 0; i < CLIENT_SLOTS; i++)
         check_slot(client, &client->names[i], now_ms);
     if (client->phase == PHASE_LEAVING && now_ms >= client->leave_until_ms)
         left(client);
@@ -552,6 +553,12 @@ void registry_client_leave(struct registry_client *client, uint64_t now_ms)
         left(client);
     else
         pump_control(client, now_ms);
+}
+
+uint64_t registry_client_names_until_ms(const struct registry_client *client)
+{
+    uint64_t until_ms = client->is_lost ? 0 : client__lease_until_ms(client);
+    return client->names_until_ms != 0 ? earlier(until_ms, client->names_until_ms) : until_ms;
 }
 
 enum registry_client_state registry_client_state_of(const struct registry_client *client) { return state_now(client); }

@@ -106,6 +106,10 @@ int registry_client_named(struct registry_client *client, troupe_view name, trou
 /* Has the registry confirmed that this actor holds the name, and is that still so? */
 bool registry_client_holds(const struct registry_client *client, troupe_view name, troupe_ref ref, uint64_t now_ms);
 
+/* Until when what the core's table says of names is true, if nothing is heard from the registry: after it, nobody may be
+ * served by it. */
+uint64_t registry_client_names_until_ms(const struct registry_client *client);
+
 enum registry_client_state registry_client_state_of(const struct registry_client *client);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The client's inside: client.c has the states and the lease, client_call.c calls and their proofs, client_names.c the
- * names, client_members.c the member list. */
+ * names, client_batch.c names by the hundred, client_members.c the member list. */
 #ifndef TROUPE_SERVER_REGISTRY_CLIENT_IMPL_H
 #define TROUPE_SERVER_REGISTRY_CLIENT_IMPL_H
 
@@ -13,6 +13,10 @@
 enum {
     CLIENT_KNOWN_MAX = 2 * REGISTRY_NODES_MAX, /* members, and those that a restarted registry has not seen yet */
     CLIENT_ASKS_MAX = 16,
+    CLIENT_BATCHES_MAX = 4,      /* calls that nobody waits for, under way at a time */
+    CLIENT_SLOTS = CLIENT_NAME_CALLS_MAX + CLIENT_BATCHES_MAX,
+    CLIENT_BATCH_NAMES_MAX = 256,
+    CLIENT_BATCH_BYTES_MAX = 64 << 10, /* of names, so that the body stays well below what a node takes */
     CLIENT_CALL_MS_MIN = 200, CLIENT_CALL_MS_MAX = 3000, /* a quarter of the lease between them */
     CLIENT_QUESTION_MS = 5000,   /* a name question is answered by then */
     CLIENT_LEAVE_MS = 2000,
@@ -24,7 +28,7 @@ enum {
 enum call_kind {
     CALL_FIND = 1, CALL_REGISTER, CALL_RENEW, CALL_LEAVE, /* control: one at a time */
     CALL_LIST, CALL_WATCH,                                /* watch: one at a time */
-    CALL_CLAIM, CALL_RELEASE, CALL_LOOKUP,                /* names: CLIENT_NAME_CALLS_MAX at a time */
+    CALL_CLAIM, CALL_RELEASE, CALL_LOOKUP, CALL_BATCH,    /* names: CLIENT_SLOTS at a time */
     CALL_ASK_DRAIN                                        /* ask: one at a time */
 };
 
@@ -48,16 +52,23 @@ struct slot {
     uint64_t seq;                /* of a name call */
     troupe_ref ref;
     struct own_name *entry;      /* of a claim, a release */
+    struct own_name *batch;      /* of a batch: a chain */
     struct question *question;   /* who asked; NULL: nobody (any more) */
     uint32_t revision;           /* of the record that was sent */
 };
+
+/* Where an entry that has something to do waits for a call. */
+enum line { LINE_NONE, LINE_ASKED, LINE_WORK, LINE_LATER, LINES };
+TAILQ_HEAD(own_name_list, own_name);
 
 /* A name of this node: what the core says, and what the registry knows of it. It is brought into step by one call at a
  * time. */
 struct own_name {
     struct name_node node;
-    TAILQ_ENTRY(own_name) work;  /* with is_waiting */
-    bool is_waiting;
+    TAILQ_ENTRY(own_name) of_line;
+    enum line line;
+    bool is_released;            /* in a batch: given back, not claimed */
+    struct own_name *next_of_batch;
     bool is_sure;                /* the registry of this epoch has confirmed `told` */
     bool was_sure;               /* that of the epoch before had; true until names_until_ms */
     troupe_ref core;             /* who holds it here; nobody: generation 0 */
@@ -114,13 +125,15 @@ struct registry_client {
     uint64_t asks_until_ms[CLIENT_ASKS_MAX], ask_ms;
     uint32_t asks_count;
 
-    struct slot names[CLIENT_NAME_CALLS_MAX];
+    struct slot names[CLIENT_SLOTS]; /* questions have the first CLIENT_NAME_CALLS_MAX */
     struct name_table own_names;
-    TAILQ_HEAD(, own_name) work; /* entries that have something to do */
+    struct own_name_list lines[LINES]; /* asked: with a question. work: without. later: not before its retry_ms */
+    uint64_t later_ms;           /* nothing of the last is due before */
+    uint32_t batch_max;          /* names in a batch; less when the registry's node takes no such body */
     struct question_list questions; /* all */
     struct question_list finds;  /* that are not under way */
     uint32_t questions_count;
-    bool is_finds_turn;
+    bool is_finds_turn;          /* not that of claims */
     uint64_t names_until_ms;     /* was_sure is true until then; 0: of none */
 };
 
@@ -146,6 +159,7 @@ const char *client__text(const json_t *document, const char *name); /* "" when i
 
 /* ---- client.c ---- */
 uint64_t client__lease_until_ms(const struct registry_client *client); /* when this node gives up its names */
+void client__check_lease(struct registry_client *client, uint64_t now_ms); /* lost, if it is over */
 void client__probe(struct registry_client *client, uint64_t now_ms); /* something is wrong: renew at once */
 
 /* ---- client_names.c ---- */
@@ -159,6 +173,24 @@ void client__names_answered(struct registry_client *client, const struct slot *c
 /* Another registry: what was confirmed is true until until_ms, unless it confirms it too. */
 void client__names_doubt(struct registry_client *client, uint64_t until_ms, uint64_t now_ms);
 void client__names_give_up(struct registry_client *client); /* every name, every question */
+
+struct own_name *client__name_of(struct registry_client *client, troupe_view name); /* NULL: there is no entry */
+void client__name_settle(struct registry_client *client, struct own_name *entry); /* may free it */
+uint64_t client__name_floor(const struct registry_client *client, uint64_t next);
+/* The registry is about to be told that the core's actor, or `ref`, has the name. Held: it had confirmed it before. */
+bool client__name_tell(struct registry_client *client, struct own_name *entry, troupe_ref ref, uint64_t now_ms);
+void client__name_wait(struct registry_client *client, struct own_name *entry, uint64_t now_ms);
+/* A claim for `ref` was refused with this problem or item of a batch. */
+void client__name_refused(struct registry_client *client, struct own_name *entry, struct question *question,
+                          troupe_ref ref, const json_t *problem, uint64_t now_ms);
+bool client__is_about_lease(const struct answer *answer); /* so no verdict on a name */
+/* One entry that nobody asks for, by a call of its own. */
+void client__name_work(struct registry_client *client, struct slot *slot, struct own_name *entry, uint64_t now_ms);
+
+/* ---- client_batch.c ---- */
+bool client__batch_begin(struct registry_client *client, struct slot *slot, uint64_t now_ms);
+void client__batch_answered(struct registry_client *client, const struct slot *call, struct slot *slot,
+                            const struct answer *answer, uint64_t now_ms);
 
 /* ---- client_members.c ---- */
 void client__members_fini(struct registry_client *client);

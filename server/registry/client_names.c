@@ -23,6 +23,9 @@
  * Questions with tickets stand in the line of their name and are asked before the entry's own wishes; a find has no
  * entry. Each is answered once: by its call, or by its deadline, or when the names are given up.
  *
+ * What nobody asks for goes in batches (client_batch.c), on slots of its own: after a restart of the registry a node may
+ * have a hundred thousand names to claim again within its lease, and neither these nor questions may starve the other.
+ *
  * Calls are numbered. The floor that goes with each says which calls are not waited for any more, so that one that was
  * given up and is still on its way has no effect when it arrives (engine.h, registry_admit). */
 #include <stdio.h>
@@ -35,26 +38,29 @@
 #include "registry/client_impl.h"
 #include "registry/plant.h"
 
-enum { NAME_WAIT_MS_MIN = 50, NAME_WAIT_MS_MAX = 1000, NAMES_MAX = 1 << 20, TARGET_BYTES = 3 * 255 + 160 };
+enum { NAME_WAIT_MS_MIN = 50, NAME_WAIT_MS_MAX = 1000, WAIT_STEP_MS = 64, NAMES_MAX = 1 << 20, TARGET_BYTES = 3 * 255 + 160 };
 
 void client__names_init(struct registry_client *client)
 {
     client->own_names.seed = client__random(client);
-    TAILQ_INIT(&client->work);
+    for (unsigned i = 0; i < LINES; i++)
+        TAILQ_INIT(&client->lines[i]);
+    client->later_ms = UINT64_MAX;
+    client->batch_max = CLIENT_BATCH_NAMES_MAX;
     TAILQ_INIT(&client->questions);
     TAILQ_INIT(&client->finds);
 }
 
 /* ---- entries ---- */
 
-static struct own_name *entry_of(struct registry_client *client, troupe_view name)
+struct own_name *client__name_of(struct registry_client *client, troupe_view name)
 {
     return (struct own_name *)(void *)name_table_find(&client->own_names, name);
 }
 
 static struct own_name *make_entry(struct registry_client *client, troupe_view name)
 {
-    struct own_name *entry = entry_of(client, name);
+    struct own_name *entry = client__name_of(client, name);
     if (entry != NULL || client->own_names.count >= NAMES_MAX)
         return entry;
     entry = calloc(1, sizeof *entry + name.len);
@@ -69,18 +75,28 @@ static struct own_name *make_entry(struct registry_client *client, troupe_view n
     return NULL;
 }
 
-/* Put the entry where it belongs: to the work, or away. */
-static void settle(struct registry_client *client, struct own_name *entry)
+static enum line line_of(const struct own_name *entry)
 {
     bool has_core = troupe_ref_is_actor(entry->core), has_told = troupe_ref_is_actor(entry->told);
     bool is_fine = has_core ? has_told && entry->is_sure && troupe_ref_equal(entry->core, entry->told) : !has_told;
-    bool has_work = entry->slot == NULL && (!is_fine || !TAILQ_EMPTY(&entry->questions));
-    if (has_work && !entry->is_waiting)
-        TAILQ_INSERT_TAIL(&client->work, entry, work);
-    if (!has_work && entry->is_waiting)
-        TAILQ_REMOVE(&client->work, entry, work);
-    entry->is_waiting = has_work;
-    if (has_core || has_told || entry->slot != NULL || has_work)
+    bool is_asked = !TAILQ_EMPTY(&entry->questions);
+    if (entry->slot != NULL || (is_fine && !is_asked))
+        return LINE_NONE;
+    return entry->retry_ms != 0 ? LINE_LATER : is_asked ? LINE_ASKED : LINE_WORK;
+}
+
+/* Put the entry where it belongs: to the work, or away. */
+void client__name_settle(struct registry_client *client, struct own_name *entry)
+{
+    enum line line = line_of(entry);
+    if (line != entry->line && entry->line != LINE_NONE)
+        TAILQ_REMOVE(&client->lines[entry->line], entry, of_line);
+    if (line != entry->line && line != LINE_NONE)
+        TAILQ_INSERT_TAIL(&client->lines[line], entry, of_line);
+    entry->line = line;
+    if (line == LINE_LATER && entry->retry_ms < client->later_ms)
+        client->later_ms = entry->retry_ms;
+    if (line != LINE_NONE || entry->slot != NULL || troupe_ref_is_actor(entry->core) || troupe_ref_is_actor(entry->told))
         return;
     name_table_remove(&client->own_names, &entry->node);
     free(entry);
@@ -140,8 +156,9 @@ static int add_question(struct registry_client *client, uint64_t ticket, struct 
     return 0;
 }
 
-static int may_ask(const struct registry_client *client, troupe_view name)
+static int may_ask(struct registry_client *client, troupe_view name, uint64_t now_ms)
 {
+    client__check_lease(client, now_ms); /* the process may have slept, and nobody has looked yet */
     if (client->phase >= PHASE_LEAVING || client->is_lost)
         return TROUPE_E_REGISTRY_LOST;
     if (name.len == 0 || name.len > TROUPE_NAME_BYTES_MAX)
@@ -152,21 +169,21 @@ static int may_ask(const struct registry_client *client, troupe_view name)
 int registry_client_claim(struct registry_client *client, uint64_t ticket, troupe_view name, troupe_ref ref,
                           uint64_t now_ms)
 {
-    int error = may_ask(client, name);
+    int error = may_ask(client, name, now_ms);
     if (error != 0)
         return error;
     struct own_name *entry = make_entry(client, name);
     error = entry == NULL ? TROUPE_E_NO_MEMORY
                           : add_question(client, ticket, entry, (troupe_view){0}, ref, now_ms);
     if (entry != NULL)
-        settle(client, entry);
+        client__name_settle(client, entry);
     client__names_pump(client, now_ms);
     return error;
 }
 
 int registry_client_find(struct registry_client *client, uint64_t ticket, troupe_view name, uint64_t now_ms)
 {
-    int error = may_ask(client, name);
+    int error = may_ask(client, name, now_ms);
     if (error == 0)
         error = add_question(client, ticket, NULL, name, (troupe_ref){0}, now_ms);
     client__names_pump(client, now_ms);
@@ -175,7 +192,7 @@ int registry_client_find(struct registry_client *client, uint64_t ticket, troupe
 
 int registry_client_named(struct registry_client *client, troupe_view name, troupe_ref ref, bool taken, uint64_t now_ms)
 {
-    struct own_name *entry = taken ? make_entry(client, name) : entry_of(client, name);
+    struct own_name *entry = taken ? make_entry(client, name) : client__name_of(client, name);
     if (entry == NULL)
         return taken ? TROUPE_E_NO_MEMORY : 0;
     if (taken) {
@@ -184,7 +201,7 @@ int registry_client_named(struct registry_client *client, troupe_view name, trou
     } else if (troupe_ref_equal(entry->core, ref)) {
         entry->core = (troupe_ref){0};
     }
-    settle(client, entry);
+    client__name_settle(client, entry);
     client__names_pump(client, now_ms);
     return 0;
 }
@@ -200,9 +217,9 @@ bool registry_client_holds(const struct registry_client *client, troupe_view nam
 
 /* ---- calls ---- */
 
-static struct slot *free_slot(struct registry_client *client)
+static struct slot *free_slot(struct registry_client *client, unsigned first, unsigned end)
 {
-    for (unsigned i = 0; i < CLIENT_NAME_CALLS_MAX; i++) {
+    for (unsigned i = first; i < end; i++) {
         if (client->names[i].id == 0)
             return &client->names[i];
     }
@@ -210,10 +227,10 @@ static struct slot *free_slot(struct registry_client *client)
 }
 
 /* The lowest number that is still waited for, when `next` is about to be sent. */
-static uint64_t floor_of(const struct registry_client *client, uint64_t next)
+uint64_t client__name_floor(const struct registry_client *client, uint64_t next)
 {
     uint64_t floor = next;
-    for (unsigned i = 0; i < CLIENT_NAME_CALLS_MAX; i++) {
+    for (unsigned i = 0; i < CLIENT_SLOTS; i++) {
         if (client->names[i].id != 0 && client->names[i].kind != CALL_LOOKUP && client->names[i].seq < floor)
             floor = client->names[i].seq;
     }
@@ -227,6 +244,16 @@ static void begin_target(struct text *target, char *buf, troupe_view name)
     text_add_escaped(target, name);
 }
 
+bool client__name_tell(struct registry_client *client, struct own_name *entry, troupe_ref ref, uint64_t now_ms)
+{
+    bool is_told = troupe_ref_equal(entry->told, ref);
+    bool is_held = entry->was_sure && is_told && now_ms < client->names_until_ms;
+    if (!is_told)
+        entry->is_sure = entry->was_sure = false;
+    entry->told = ref; /* from now on it may have it */
+    return is_held;
+}
+
 static void claim(struct registry_client *client, struct slot *slot, struct own_name *entry, struct question *question,
                   uint64_t now_ms)
 {
@@ -236,15 +263,12 @@ static void claim(struct registry_client *client, struct slot *slot, struct own_
     uint64_t seq = ++client->next_seq;
     begin_target(&target, buf, entry->node.name);
     json_t *body = json_pack("{s:s, s:I, s:I}", "node", client->node, "seq", (json_int_t)seq, "floor",
-                             (json_int_t)floor_of(client, seq));
+                             (json_int_t)client__name_floor(client, seq));
     if (troupe_ref_is_actor(ref)) {
         troupe_ref_format(ref, text);
         json_object_set_new(body, "ref", json_string(text));
-        if (entry->was_sure && troupe_ref_equal(entry->told, ref) && now_ms < client->names_until_ms)
+        if (client__name_tell(client, entry, ref, now_ms))
             json_object_set_new(body, "held", json_true());
-        if (!troupe_ref_equal(entry->told, ref))
-            entry->is_sure = entry->was_sure = false;
-        entry->told = ref; /* from now on it may have it */
     }
     *slot = (struct slot){.seq = seq, .ref = ref, .entry = entry, .question = question};
     client__perform(client, slot, CALL_CLAIM, "PUT", buf, body, client__call_ms(client), now_ms);
@@ -258,28 +282,39 @@ static void release(struct registry_client *client, struct slot *slot, struct ow
     begin_target(&target, buf, entry->node.name);
     troupe_ref_format(entry->told, text);
     text_printf(&target, "?ref=%s&seq=%llu&floor=%llu", text, (unsigned long long)seq,
-                (unsigned long long)floor_of(client, seq));
+                (unsigned long long)client__name_floor(client, seq));
     entry->is_sure = entry->was_sure = false;
     *slot = (struct slot){.seq = seq, .ref = entry->told, .entry = entry};
     client__perform(client, slot, CALL_RELEASE, "DELETE", buf, NULL, client__call_ms(client), now_ms);
 }
 
-/* Begin what the entry needs next, or answer what is known without asking. */
-static void work_on(struct registry_client *client, struct slot *slot, struct own_name *entry, uint64_t now_ms)
+void client__name_work(struct registry_client *client, struct slot *slot, struct own_name *entry, uint64_t now_ms)
+{
+    bool is_left = troupe_ref_is_actor(entry->told) && !troupe_ref_equal(entry->core, entry->told);
+    entry->slot = slot;
+    if (is_left)
+        release(client, slot, entry, now_ms);
+    else
+        claim(client, slot, entry, NULL, now_ms);
+    client__name_settle(client, entry);
+}
+
+/* Begin what the first question of an entry needs next, or answer what is known without asking. */
+static void ask(struct registry_client *client, struct slot *slot, struct own_name *entry, uint64_t now_ms)
 {
     struct question *question = TAILQ_FIRST(&entry->questions);
-    bool has_core = troupe_ref_is_actor(entry->core), has_told = troupe_ref_is_actor(entry->told);
-    bool is_core = has_core && troupe_ref_equal(entry->core, entry->told);
-    if (question != NULL && is_core && entry->is_sure) {
+    bool has_told = troupe_ref_is_actor(entry->told);
+    bool is_core = troupe_ref_is_actor(entry->core) && troupe_ref_equal(entry->core, entry->told);
+    bool is_asked = has_told && troupe_ref_equal(question->ref, entry->told);
+    if (is_core && entry->is_sure) {
         bool is_same = troupe_ref_equal(question->ref, entry->core);
         answer_question(client, question, is_same ? 0 : TROUPE_E_NAME_TAKEN, entry->core);
         return;
     }
-    bool is_asked = question != NULL && has_told && troupe_ref_equal(question->ref, entry->told);
     entry->slot = slot;
     if (has_told && !is_core && !is_asked) {
         release(client, slot, entry, now_ms);
-    } else if (question != NULL && (!is_core || is_asked)) {
+    } else if (!is_core || is_asked) {
         TAILQ_REMOVE(&entry->questions, question, of_entry);
         question->slot = slot;
         claim(client, slot, entry, question, now_ms);
@@ -307,28 +342,52 @@ static bool begin_find(struct registry_client *client, struct slot *slot, uint64
     return question != NULL;
 }
 
-static bool begin_work(struct registry_client *client, struct slot *slot, uint64_t now_ms)
+static bool begin_asked(struct registry_client *client, struct slot *slot, uint64_t now_ms)
 {
-    struct own_name *entry = TAILQ_FIRST(&client->work);
-    while (entry != NULL && now_ms < entry->retry_ms)
-        entry = TAILQ_NEXT(entry, work);
+    struct own_name *entry = TAILQ_FIRST(&client->lines[LINE_ASKED]);
     if (entry == NULL)
         return false;
-    work_on(client, slot, entry, now_ms);
-    settle(client, entry);
+    ask(client, slot, entry, now_ms);
+    client__name_settle(client, entry);
     return true;
+}
+
+static void begin_questions(struct registry_client *client, uint64_t now_ms)
+{
+    struct slot *slot;
+    bool has_begun = true;
+    while (has_begun && (slot = free_slot(client, 0, CLIENT_NAME_CALLS_MAX)) != NULL) {
+        client->is_finds_turn = !client->is_finds_turn; /* neither shall starve the other */
+        has_begun = client->is_finds_turn
+                  ? begin_find(client, slot, now_ms) || begin_asked(client, slot, now_ms)
+                  : begin_asked(client, slot, now_ms) || begin_find(client, slot, now_ms);
+    }
+}
+
+/* Those whose wait is over come back to the work. */
+static void wake_later(struct registry_client *client, uint64_t now_ms)
+{
+    struct own_name *entry = TAILQ_FIRST(&client->lines[LINE_LATER]), *next;
+    client->later_ms = UINT64_MAX;
+    for (; entry != NULL; entry = next) {
+        next = TAILQ_NEXT(entry, of_line);
+        if (entry->retry_ms <= now_ms)
+            entry->retry_ms = 0;
+        client__name_settle(client, entry);
+    }
 }
 
 void client__names_pump(struct registry_client *client, uint64_t now_ms)
 {
     struct slot *slot;
     bool has_begun = client->phase == PHASE_MEMBER;
-    while (has_begun && (slot = free_slot(client)) != NULL) {
-        client->is_finds_turn = !client->is_finds_turn; /* neither shall starve the other */
-        has_begun = client->is_finds_turn
-                  ? begin_find(client, slot, now_ms) || begin_work(client, slot, now_ms)
-                  : begin_work(client, slot, now_ms) || begin_find(client, slot, now_ms);
-    }
+    if (!has_begun)
+        return;
+    if (now_ms >= client->later_ms)
+        wake_later(client, now_ms);
+    begin_questions(client, now_ms);
+    while (has_begun && (slot = free_slot(client, CLIENT_NAME_CALLS_MAX, CLIENT_SLOTS)) != NULL)
+        has_begun = client__batch_begin(client, slot, now_ms);
 }
 
 /* ---- answers ---- */
@@ -340,20 +399,22 @@ static bool read_ref(const json_t *document, const char *name, troupe_ref *ret_r
     return text[0] != '\0' && troupe_ref_parse(text, strlen(text), ret_ref) == 0;
 }
 
-static bool has_code(const struct answer *answer, int error)
+static bool has_code(const json_t *problem, int error)
 {
-    return strcmp(answer->code, troupe_error_lookup(error)->code) == 0;
+    return strcmp(client__text(problem, "code"), troupe_error_lookup(error)->code) == 0;
 }
 
 /* The registry does not have this node as it should: no verdict on the name. */
-static bool is_about_lease(const struct answer *answer)
+bool client__is_about_lease(const struct answer *answer)
 {
-    return answer->status == 401 || answer->status == 412 || has_code(answer, TROUPE_E_NOT_MEMBER);
+    return answer->status == 401 || answer->status == 412 || has_code(answer->document, TROUPE_E_NOT_MEMBER);
 }
 
-static void wait(struct registry_client *client, struct own_name *entry, uint64_t now_ms)
+/* In steps, so that the many entries of batches that failed are due together. */
+void client__name_wait(struct registry_client *client, struct own_name *entry, uint64_t now_ms)
 {
-    entry->retry_ms = now_ms + client__backoff_ms(client, NAME_WAIT_MS_MIN, NAME_WAIT_MS_MAX, ++entry->attempts);
+    uint64_t at_ms = now_ms + client__backoff_ms(client, NAME_WAIT_MS_MIN, NAME_WAIT_MS_MAX, ++entry->attempts);
+    entry->retry_ms = (at_ms + WAIT_STEP_MS - 1) / WAIT_STEP_MS * WAIT_STEP_MS;
 }
 
 /* Ask again later: the question goes back to the front of its line. */
@@ -366,18 +427,16 @@ static void ask_again(struct registry_client *client, struct question *question)
         TAILQ_INSERT_HEAD(&client->finds, question, of_entry);
 }
 
-static void on_claim_refused(struct registry_client *client, const struct slot *call, const struct answer *answer,
-                             uint64_t now_ms)
+void client__name_refused(struct registry_client *client, struct own_name *entry, struct question *question,
+                          troupe_ref ref, const json_t *problem, uint64_t now_ms)
 {
-    struct own_name *entry = call->entry;
-    struct question *question = call->question;
     troupe_ref holder = {0};
-    if (troupe_ref_is_actor(call->ref))
+    if (troupe_ref_is_actor(ref))
         entry->told = (troupe_ref){0};
     entry->is_sure = entry->was_sure = false;
-    if (has_code(answer, TROUPE_E_NAME_TAKEN)) {
-        bool is_own = read_ref(answer->document, "actor", &holder) &&
-                      troupe_home_equal(holder.home, client->own.node) && !troupe_ref_equal(holder, entry->core);
+    if (has_code(problem, TROUPE_E_NAME_TAKEN)) {
+        bool is_own = read_ref(problem, "actor", &holder) && troupe_home_equal(holder.home, client->own.node) &&
+                      !troupe_ref_equal(holder, entry->core);
         if (is_own) {
             entry->told = holder; /* what nobody here holds any more: it is released, and asked again */
             if (question != NULL)
@@ -386,14 +445,14 @@ static void on_claim_refused(struct registry_client *client, const struct slot *
         }
         if (question != NULL)
             answer_question(client, question, TROUPE_E_NAME_TAKEN, holder);
-        if (troupe_ref_is_actor(call->ref) && troupe_ref_equal(entry->core, call->ref))
+        if (troupe_ref_is_actor(ref) && troupe_ref_equal(entry->core, ref))
             lose_core(client, entry);
         return;
     }
-    wait(client, entry, now_ms);
+    client__name_wait(client, entry, now_ms);
     if (question != NULL)
-        answer_question(client, question, has_code(answer, TROUPE_E_REGISTRY_LOST) ? TROUPE_E_REGISTRY_LOST
-                                                                                   : TROUPE_E_LIMIT, holder);
+        answer_question(client, question, has_code(problem, TROUPE_E_REGISTRY_LOST) ? TROUPE_E_REGISTRY_LOST
+                                                                                    : TROUPE_E_LIMIT, holder);
 }
 
 static void on_claimed(struct registry_client *client, const struct slot *call, const struct answer *answer,
@@ -401,8 +460,8 @@ static void on_claimed(struct registry_client *client, const struct slot *call, 
 {
     struct own_name *entry = call->entry;
     struct question *question = call->question;
-    if (!answer->is_proven || is_about_lease(answer)) {
-        wait(client, entry, now_ms);
+    if (!answer->is_proven || client__is_about_lease(answer)) {
+        client__name_wait(client, entry, now_ms);
         client__probe(client, now_ms);
         if (question != NULL)
             ask_again(client, question);
@@ -414,7 +473,7 @@ static void on_claimed(struct registry_client *client, const struct slot *call, 
         if (question != NULL)
             answer_question(client, question, 0, call->ref);
     } else {
-        on_claim_refused(client, call, answer, now_ms);
+        client__name_refused(client, entry, question, call->ref, answer->document, now_ms);
     }
 }
 
@@ -422,13 +481,13 @@ static void on_released(struct registry_client *client, const struct slot *call,
                         uint64_t now_ms)
 {
     struct own_name *entry = call->entry;
-    if (answer->is_proven && !is_about_lease(answer) && (answer->status < 300 || answer->status == 404)) {
+    if (answer->is_proven && !client__is_about_lease(answer) && (answer->status < 300 || answer->status == 404)) {
         entry->told = (troupe_ref){0};
         entry->attempts = 0;
         return;
     }
-    wait(client, entry, now_ms);
-    if (!answer->is_proven || is_about_lease(answer))
+    client__name_wait(client, entry, now_ms);
+    if (!answer->is_proven || client__is_about_lease(answer))
         client__probe(client, now_ms);
 }
 
@@ -439,13 +498,13 @@ static void on_looked_up(struct registry_client *client, const struct slot *call
     troupe_ref ref = {0};
     if (question == NULL)
         return;
-    if (!answer->is_proven || is_about_lease(answer)) {
+    if (!answer->is_proven || client__is_about_lease(answer)) {
         client__probe(client, now_ms);
         answer_question(client, question, TROUPE_E_REGISTRY_LOST, ref);
     } else if (answer->status == 200 && read_ref(answer->document, "ref", &ref)) {
         answer_question(client, question, 0, ref);
     } else {
-        answer_question(client, question, has_code(answer, TROUPE_E_NOT_FOUND) ? TROUPE_E_NOT_FOUND
+        answer_question(client, question, has_code(answer->document, TROUPE_E_NOT_FOUND) ? TROUPE_E_NOT_FOUND
                                                                                : TROUPE_E_REGISTRY_LOST, ref);
     }
 }
@@ -455,6 +514,10 @@ void client__names_answered(struct registry_client *client, const struct slot *c
 {
     struct own_name *entry = call->entry;
     *slot = (struct slot){0};
+    if (call->kind == CALL_BATCH) {
+        client__batch_answered(client, call, slot, answer, now_ms);
+        return;
+    }
     if (entry != NULL)
         entry->slot = NULL;
     if (call->kind == CALL_CLAIM)
@@ -464,7 +527,7 @@ void client__names_answered(struct registry_client *client, const struct slot *c
     else
         on_looked_up(client, call, answer, now_ms);
     if (entry != NULL)
-        settle(client, entry);
+        client__name_settle(client, entry);
 }
 
 /* ---- the lease ---- */
@@ -480,16 +543,19 @@ static void for_each(struct registry_client *client, void (*fn)(struct registry_
     }
 }
 
-/* End a call: its outcome is not known. */
+/* End a call: its outcome is not known. The others of a batch are looked after by who goes through all entries. */
 static void drop_call(struct registry_client *client, struct own_name *entry)
 {
-    if (entry->slot == NULL)
+    struct slot *slot = entry->slot;
+    if (slot == NULL)
         return;
-    if (entry->slot->question != NULL)
-        ask_again(client, entry->slot->question);
-    client__abort(client, entry->slot);
-    *entry->slot = (struct slot){0};
+    if (slot->question != NULL)
+        ask_again(client, slot->question);
+    client__abort(client, slot);
+    for (struct own_name *other = slot->batch; other != NULL; other = other->next_of_batch)
+        other->slot = NULL;
     entry->slot = NULL;
+    *slot = (struct slot){0};
 }
 
 static void doubt(struct registry_client *client, struct own_name *entry)
@@ -501,14 +567,14 @@ static void doubt(struct registry_client *client, struct own_name *entry)
     /* What another registry has been told, this one need not be told to forget. */
     if (!troupe_ref_equal(entry->core, entry->told))
         entry->told = (troupe_ref){0};
-    settle(client, entry);
+    client__name_settle(client, entry);
 }
 
 static void lose_doubted(struct registry_client *client, struct own_name *entry)
 {
     if (entry->was_sure && !entry->is_sure)
         lose_core(client, entry);
-    settle(client, entry);
+    client__name_settle(client, entry);
 }
 
 void client__names_doubt(struct registry_client *client, uint64_t until_ms, uint64_t now_ms)
@@ -526,14 +592,14 @@ static void give_up(struct registry_client *client, struct own_name *entry)
     drop_call(client, entry);
     lose_core(client, entry);
     entry->is_sure = false;
-    settle(client, entry);
+    client__name_settle(client, entry);
 }
 
 void client__names_give_up(struct registry_client *client)
 {
     struct question *question;
     for_each(client, give_up);
-    for (unsigned i = 0; i < CLIENT_NAME_CALLS_MAX; i++) { /* what is left are finds */
+    for (unsigned i = 0; i < CLIENT_SLOTS; i++) { /* what is left are finds */
         if (client->names[i].id != 0 && client->names[i].question != NULL)
             ask_again(client, client->names[i].question);
         client__abort(client, &client->names[i]);
@@ -544,7 +610,7 @@ void client__names_give_up(struct registry_client *client)
         struct own_name *entry = question->entry;
         answer_question(client, question, TROUPE_E_REGISTRY_LOST, (troupe_ref){0});
         if (entry != NULL)
-            settle(client, entry);
+            client__name_settle(client, entry);
     }
 }
 
@@ -561,7 +627,7 @@ void client__names_tick(struct registry_client *client, uint64_t now_ms)
         struct own_name *entry = question->entry;
         answer_question(client, question, TROUPE_E_REGISTRY_LOST, (troupe_ref){0});
         if (entry != NULL)
-            settle(client, entry);
+            client__name_settle(client, entry);
     }
 }
 
@@ -571,20 +637,13 @@ uint64_t client__names_next_ms(const struct registry_client *client)
 {
     uint64_t next_ms = client->names_until_ms != 0 ? client->names_until_ms : UINT64_MAX;
     const struct question *question = TAILQ_FIRST(&client->questions);
-    const struct own_name *entry;
-    bool has_slot = false;
     if (question != NULL)
         next_ms = earlier(next_ms, question->until_ms);
-    for (unsigned i = 0; i < CLIENT_NAME_CALLS_MAX; i++) {
+    for (unsigned i = 0; i < CLIENT_SLOTS; i++) {
         if (client->names[i].id != 0)
             next_ms = earlier(next_ms, client->names[i].until_ms);
-        has_slot |= client->names[i].id == 0;
     }
-    if (client->phase != PHASE_MEMBER || !has_slot)
-        return next_ms;
-    TAILQ_FOREACH(entry, &client->work, work)
-        next_ms = earlier(next_ms, entry->retry_ms);
-    return next_ms;
+    return client->phase == PHASE_MEMBER ? earlier(next_ms, client->later_ms) : next_ms;
 }
 
 static void free_entry(struct registry_client *client, struct own_name *entry)
@@ -596,7 +655,7 @@ static void free_entry(struct registry_client *client, struct own_name *entry)
 void client__names_fini(struct registry_client *client)
 {
     struct question *question;
-    for (unsigned i = 0; i < CLIENT_NAME_CALLS_MAX; i++)
+    for (unsigned i = 0; i < CLIENT_SLOTS; i++)
         client__abort(client, &client->names[i]);
     while ((question = TAILQ_FIRST(&client->questions)) != NULL) {
         TAILQ_REMOVE(&client->questions, question, of_all);

@@ -280,6 +280,12 @@ bool registry_own_shall_drain(const struct registry *registry) { return registry
 
 /* ---- time ---- */
 
+void registry_slept(struct registry *registry, uint64_t ms)
+{
+    for (uint32_t i = 1; i < registry->members_count; i++)
+        registry->members[i]->lease_end_ms += ms;
+}
+
 uint64_t registry_tick(struct registry *registry, uint64_t now_ms)
 {
     uint64_t next_ms = UINT64_MAX;

@@ -104,6 +104,10 @@ json_t *registry_list(const struct registry *registry);
 uint64_t registry_revision(const struct registry *registry);
 int registry_events_after(const struct registry *registry, uint64_t revision, json_t **ret_events);
 
+/* This process did not run for so long: what its members said meanwhile waits in its sockets. Their leases go on for as
+ * long more, which does no harm: they give up their names by their own clocks. */
+void registry_slept(struct registry *registry, uint64_t ms);
+
 /* End leases that are over, and the silence. Returns the ms until it must be called again. */
 uint64_t registry_tick(struct registry *registry, uint64_t now_ms);
 

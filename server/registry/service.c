@@ -5,29 +5,12 @@
  *
  * A watch that has nothing to tell waits in one list. A node has one: its next takes the place of the one before, which
  * is answered with no events, so that clients that come and go cannot heap them up. */
-#include "registry/service.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_BYTES = 400, URL_BYTES = 320 };
-
-struct registry_service {
-    struct registry_service_config config;
-    char node[TROUPE_HOME_TEXT_MAX];
-    char cluster[REGISTRY_CLUSTER_BYTES];
-    char epoch[AUTH_NONCE_TEXT];
-    char url[URL_BYTES];         /* of the registry that was joined, or "" */
-    const struct registry_secret *secret; /* NULL: not known */
-    struct registry *registry;   /* NULL: this node keeps none */
-    struct registry_nonces *nonces;
-    struct service_request watches; /* head of a ring */
-    uint32_t watches_count;
-    bool has_changed;
-    char words[WORDS_BYTES];     /* of the answer at hand */
-};
+#include "registry/service_impl.h"
 
 /* ---- answers ---- */
 
@@ -43,24 +26,12 @@ static void finish(struct service_request *request, unsigned status, json_t *doc
     json_decref(document);
 }
 
-/* What is at hand: a request that was judged, and who asks. */
-struct at_hand {
-    struct registry_service *service;
-    struct service_request *request;
-    uint64_t now_ms;
-    troupe_home asker;           /* of the node that signed */
-    const char *nonce;           /* NULL: nothing is proven */
-};
-
-static void answer(const struct at_hand *at, unsigned status, json_t *document)
+void service__answer(const struct at_hand *at, unsigned status, json_t *document)
 {
     finish(at->request, status, document, at->nonce, at->service->secret);
 }
 
-static void refuse(const struct at_hand *at, int error, const char *field, troupe_ref actor, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
-
-static void refuse(const struct at_hand *at, int error, const char *field, troupe_ref actor, const char *format, ...)
+void service__refuse(const struct at_hand *at, int error, const char *field, troupe_ref actor, const char *format, ...)
 {
     struct registry_service *service = at->service;
     struct service_answer to = {.error = error, .words = service->words, .field = field, .actor = actor,
@@ -74,14 +45,14 @@ static void refuse(const struct at_hand *at, int error, const char *field, troup
 
 static const troupe_ref nobody;
 
-static void refuse_engine(const struct at_hand *at, int error, const char *words)
+void service__refuse_engine(const struct at_hand *at, int error, const char *words)
 {
     const char *text = words;
     if (words == NULL || words[0] == '\0')
         text = error == TROUPE_E_NOT_MEMBER ? "this node is not a member, or its lease has ended; start it again"
              : error == TROUPE_E_REGISTRY_LOST ? "the registry was restarted, and gives no names for one lease"
              : error == TROUPE_E_LIMIT ? "the registry is full" : "";
-    refuse(at, error, NULL, nobody, "%s", text);
+    service__refuse(at, error, NULL, nobody, "%s", text);
 }
 
 /* ---- open to everybody ---- */
@@ -90,9 +61,9 @@ static bool must_serve(const struct at_hand *at)
 {
     const struct registry_service *service = at->service;
     if (service->config.refusal != NULL)
-        refuse(at, TROUPE_E_FORBIDDEN, NULL, nobody, "%s", service->config.refusal);
+        service__refuse(at, TROUPE_E_FORBIDDEN, NULL, nobody, "%s", service->config.refusal);
     else if (service->registry == NULL)
-        refuse(at, TROUPE_E_WRONG_CLUSTER, NULL, nobody, "this node keeps no registry; it has joined %s",
+        service__refuse(at, TROUPE_E_WRONG_CLUSTER, NULL, nobody, "this node keeps no registry; it has joined %s",
                service->url[0] != '\0' ? service->url : "another, which it has not found yet");
     return service->config.refusal == NULL && service->registry != NULL;
 }
@@ -105,7 +76,7 @@ static uint64_t wall_ms(const struct registry_service *service, uint64_t now_ms)
 static void tell_info(const struct at_hand *at)
 {
     const struct registry_service *service = at->service;
-    answer(at, 200, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:i, s:i}", "cluster", service->cluster, "node",
+    service__answer(at, 200, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:i, s:i}", "cluster", service->cluster, "node",
                               service->node, "epoch", service->epoch, "time_ms",
                               (json_int_t)wall_ms(service, at->now_ms), "lease_ms",
                               (json_int_t)service->config.lease_ms, "renew_ms", (json_int_t)service->config.renew_ms,
@@ -129,54 +100,54 @@ static void tell_identity(struct at_hand *at)
     const struct registry_service *service = at->service;
     char nonce[AUTH_NONCE_TEXT];
     if (!is_nonce(at->request->nonce)) {
-        refuse(at, TROUPE_E_INVALID, "nonce", nobody, "nonce must be %d hexadecimal digits in lower case",
+        service__refuse(at, TROUPE_E_INVALID, "nonce", nobody, "nonce must be %d hexadecimal digits in lower case",
                AUTH_NONCE_TEXT - 1);
         return;
     }
     if (service->secret == NULL || service->cluster[0] == '\0') {
-        refuse(at, TROUPE_E_REGISTRY_LOST, NULL, nobody, "this node does not know its cluster yet");
+        service__refuse(at, TROUPE_E_REGISTRY_LOST, NULL, nobody, "this node does not know its cluster yet");
         return;
     }
     memcpy(nonce, at->request->nonce.ptr, sizeof nonce - 1);
     nonce[sizeof nonce - 1] = '\0';
     at->nonce = nonce;
-    answer(at, 200, json_pack("{s:s, s:s}", "cluster", service->cluster, "node", service->node));
+    service__answer(at, 200, json_pack("{s:s, s:s}", "cluster", service->cluster, "node", service->node));
 }
 
 /* ---- members ---- */
 
-static bool read_node(const struct at_hand *at, troupe_home *ret_node)
+bool service__read_node(const struct at_hand *at, troupe_home *ret_node)
 {
     troupe_view text = at->request->node;
     if (troupe_home_parse(text.ptr, text.len, ret_node) == 0 && ret_node->high == 0)
         return true;
-    refuse(at, TROUPE_E_INVALID, "node", nobody, "this is not the id of a node");
+    service__refuse(at, TROUPE_E_INVALID, "node", nobody, "this is not the id of a node");
     return false;
 }
 
-static bool must_be_own(const struct at_hand *at, troupe_home node)
+bool service__must_be_own(const struct at_hand *at, troupe_home node)
 {
     if (troupe_home_equal(node, at->asker))
         return true;
-    refuse(at, TROUPE_E_FORBIDDEN, "node", nobody, "a node speaks for itself only");
+    service__refuse(at, TROUPE_E_FORBIDDEN, "node", nobody, "a node speaks for itself only");
     return false;
 }
 
-static json_t *read_body(const struct at_hand *at)
+json_t *service__read_body(const struct at_hand *at)
 {
     json_t *body = json_loadb(at->request->body.ptr != NULL ? at->request->body.ptr : "", at->request->body.len,
                               JSON_REJECT_DUPLICATES, NULL);
     if (json_is_object(body))
         return body;
     json_decref(body);
-    refuse(at, TROUPE_E_MALFORMED, NULL, nobody, "the body must be a JSON object");
+    service__refuse(at, TROUPE_E_MALFORMED, NULL, nobody, "the body must be a JSON object");
     return NULL;
 }
 
 static void tell_renewal(const struct at_hand *at, const struct registry_renewal *renewal)
 {
     const struct registry_service *service = at->service;
-    answer(at, 200, json_pack("{s:s, s:I, s:I, s:I, s:s, s:b, s:s}", "epoch", service->epoch, "lease_ms",
+    service__answer(at, 200, json_pack("{s:s, s:I, s:I, s:I, s:s, s:b, s:s}", "epoch", service->epoch, "lease_ms",
                               (json_int_t)service->config.lease_ms, "renew_ms", (json_int_t)service->config.renew_ms,
                               "revision", (json_int_t)renewal->revision, "state", registry_state_word(renewal->state),
                               "drain", renewal->shall_drain, "words", renewal->words));
@@ -187,7 +158,7 @@ static void renew_as(const struct at_hand *at, enum registry_state state)
     struct registry_renewal renewal;
     int error = registry_renew(at->service->registry, at->asker, state, at->now_ms, &renewal);
     if (error != 0)
-        refuse_engine(at, error, NULL);
+        service__refuse_engine(at, error, NULL);
     else
         tell_renewal(at, &renewal);
 }
@@ -197,9 +168,9 @@ static void register_node(const struct at_hand *at)
     char words[256];
     struct registry_record record;
     troupe_home node;
-    if (!read_node(at, &node) || !must_be_own(at, node))
+    if (!service__read_node(at, &node) || !service__must_be_own(at, node))
         return;
-    json_t *body = read_body(at);
+    json_t *body = service__read_body(at);
     if (body == NULL)
         return;
     int error = registry_record_from_json(body, &record, words, sizeof words);
@@ -210,14 +181,14 @@ static void register_node(const struct at_hand *at)
         snprintf(words, sizeof words, "node must be that of the path");
     }
     if (error != 0) {
-        refuse(at, error, NULL, nobody, "%s", words);
+        service__refuse(at, error, NULL, nobody, "%s", words);
         return;
     }
     enum registry_state state = record.state;
     error = registry_register(at->service->registry, &record, at->now_ms, words, sizeof words);
     registry_record_fini(&record);
     if (error != 0)
-        refuse_engine(at, error, words);
+        service__refuse_engine(at, error, words);
     else
         renew_as(at, state);
 }
@@ -225,15 +196,15 @@ static void register_node(const struct at_hand *at)
 static void renew(const struct at_hand *at)
 {
     troupe_home node;
-    if (!read_node(at, &node) || !must_be_own(at, node))
+    if (!service__read_node(at, &node) || !service__must_be_own(at, node))
         return;
-    json_t *body = read_body(at);
+    json_t *body = service__read_body(at);
     if (body == NULL)
         return;
     enum registry_state state = registry_state_parse(json_string_value(json_object_get(body, "state")));
     json_decref(body);
     if (state == 0)
-        refuse(at, TROUPE_E_SCHEMA, "state", nobody, "state must be up or draining");
+        service__refuse(at, TROUPE_E_SCHEMA, "state", nobody, "state must be up or draining");
     else
         renew_as(at, state);
 }
@@ -241,32 +212,32 @@ static void renew(const struct at_hand *at)
 static void leave(const struct at_hand *at)
 {
     troupe_home node;
-    if (!read_node(at, &node) || !must_be_own(at, node))
+    if (!service__read_node(at, &node) || !service__must_be_own(at, node))
         return;
     int error = registry_leave(at->service->registry, node, at->now_ms);
     if (error != 0)
-        refuse_engine(at, error, NULL);
+        service__refuse_engine(at, error, NULL);
     else
-        answer(at, 204, NULL);
+        service__answer(at, 204, NULL);
 }
 
 static void ask_drain(const struct at_hand *at)
 {
     troupe_home node;
-    if (!read_node(at, &node))
+    if (!service__read_node(at, &node))
         return;
     int error = registry_ask_drain(at->service->registry, node);
     if (error != 0)
-        refuse(at, error, NULL, nobody, "there is no such member%s", error == TROUPE_E_GONE ? " any more" : "");
+        service__refuse(at, error, NULL, nobody, "there is no such member%s", error == TROUPE_E_GONE ? " any more" : "");
     else
-        answer(at, 204, NULL);
+        service__answer(at, 204, NULL);
 }
 
 static void tell_list(const struct at_hand *at)
 {
     const struct registry_service *service = at->service;
     json_t *nodes = registry_list(service->registry);
-    answer(at, 200, nodes == NULL ? NULL
+    service__answer(at, 200, nodes == NULL ? NULL
            : json_pack("{s:s, s:I, s:o}", "epoch", service->epoch, "revision",
                        (json_int_t)registry_revision(service->registry), "nodes", nodes));
 }
@@ -295,9 +266,9 @@ static void answer_watch(struct registry_service *service, struct service_reques
     stop_waiting(service, request);
     int error = registry_events_after(service->registry, request->revision, &events);
     if (error == TROUPE_E_WRONG_EPOCH)
-        refuse(&at, error, "revision", nobody, "events after this revision are not kept any more; take the list");
+        service__refuse(&at, error, "revision", nobody, "events after this revision are not kept any more; take the list");
     else
-        answer(&at, 200, error != 0 ? NULL : events_doc(service, events));
+        service__answer(&at, 200, error != 0 ? NULL : events_doc(service, events));
 }
 
 static void watch(const struct at_hand *at)
@@ -312,16 +283,16 @@ static void watch(const struct at_hand *at)
     }
     int error = registry_events_after(service->registry, request->revision, &events);
     if (error == TROUPE_E_WRONG_EPOCH) {
-        refuse(at, error, "revision", nobody, "events after this revision are not known here; take the list");
+        service__refuse(at, error, "revision", nobody, "events after this revision are not known here; take the list");
         return;
     }
     if (error != 0 || json_array_size(events) > 0 || request->wait_ms == 0) {
-        answer(at, 200, error != 0 ? NULL : events_doc(service, events));
+        service__answer(at, 200, error != 0 ? NULL : events_doc(service, events));
         return;
     }
     json_decref(events);
     if (service->watches_count == SERVICE_WATCHES_MAX) {
-        refuse(at, TROUPE_E_LIMIT, NULL, nobody, "too many watches wait already");
+        service__refuse(at, TROUPE_E_LIMIT, NULL, nobody, "too many watches wait already");
         return;
     }
     request->watcher = at->asker;
@@ -358,101 +329,6 @@ uint64_t registry_service_tick(struct registry_service *service, uint64_t now_ms
     return service->has_changed ? 0 : next_ms == UINT64_MAX ? UINT64_MAX : next_ms - now_ms;
 }
 
-/* ---- names ---- */
-
-static bool read_ref(const struct at_hand *at, const char *ptr, size_t len, troupe_ref *ret_ref)
-{
-    if (troupe_ref_parse(ptr, len, ret_ref) == 0 && troupe_ref_is_actor(*ret_ref))
-        return true;
-    refuse(at, TROUPE_E_SCHEMA, "ref", nobody, "ref must be the id of an actor");
-    return false;
-}
-
-static json_t *name_doc(troupe_view name, troupe_ref ref)
-{
-    char text[TROUPE_REF_TEXT_MAX];
-    troupe_ref_format(ref, text);
-    return json_pack("{s:s%, s:s?}", "name", name.ptr, name.len, "ref", troupe_ref_is_actor(ref) ? text : NULL);
-}
-
-static bool must_admit(const struct at_hand *at, uint64_t seq, uint64_t floor)
-{
-    if (registry_admit(at->service->registry, at->asker, seq, floor))
-        return true;
-    refuse(at, TROUPE_E_REPLAYED, "seq", nobody, "the node has given this call up");
-    return false;
-}
-
-static void claim_for(const struct at_hand *at, const json_t *body)
-{
-    const json_t *json = json_object_get(body, "ref");
-    troupe_ref ref = {0}, holder;
-    uint64_t seq = (uint64_t)json_integer_value(json_object_get(body, "seq"));
-    uint64_t floor = (uint64_t)json_integer_value(json_object_get(body, "floor"));
-    if (json != NULL && !json_is_string(json)) {
-        refuse(at, TROUPE_E_SCHEMA, "ref", nobody, "ref must be the id of an actor");
-        return;
-    }
-    if (json != NULL && !read_ref(at, json_string_value(json), json_string_length(json), &ref))
-        return;
-    if (!must_admit(at, seq, floor))
-        return;
-    int error = registry_claim(at->service->registry, at->asker, at->request->name, ref,
-                               json_is_true(json_object_get(body, "held")), at->now_ms, &holder);
-    if (error == TROUPE_E_NAME_TAKEN)
-        refuse(at, error, "name", holder, troupe_ref_is_actor(holder) ? "another actor has this name"
-                                                                      : "another node has reserved this name");
-    else if (error == TROUPE_E_INVALID)
-        refuse(at, error, "ref", nobody, "a node claims names of 1 to %d bytes of UTF-8 without control "
-               "characters, for its own actors", TROUPE_NAME_BYTES_MAX);
-    else if (error != 0)
-        refuse_engine(at, error, NULL);
-    else
-        answer(at, 200, name_doc(at->request->name, ref));
-}
-
-static void claim(const struct at_hand *at)
-{
-    troupe_home node;
-    json_t *body = read_body(at);
-    if (body == NULL)
-        return;
-    const json_t *text = json_object_get(body, "node");
-    if (!json_is_string(text) || troupe_home_parse(json_string_value(text), json_string_length(text), &node) != 0)
-        refuse(at, TROUPE_E_SCHEMA, "node", nobody, "node must be the id of a node");
-    else if (must_be_own(at, node))
-        claim_for(at, body);
-    json_decref(body);
-}
-
-static void find(const struct at_hand *at)
-{
-    troupe_ref ref;
-    int error = registry_find(at->service->registry, at->request->name, &ref);
-    if (error == TROUPE_E_NOT_FOUND)
-        refuse(at, error, "name", nobody, "no actor has this name");
-    else if (error != 0)
-        refuse_engine(at, error, NULL);
-    else
-        answer(at, 200, name_doc(at->request->name, ref));
-}
-
-static void release(const struct at_hand *at)
-{
-    troupe_ref ref = {0};
-    if (at->request->ref.ptr != NULL && !read_ref(at, at->request->ref.ptr, at->request->ref.len, &ref))
-        return;
-    if (!must_admit(at, at->request->seq, at->request->floor))
-        return;
-    int error = registry_release(at->service->registry, at->asker, at->request->name, ref);
-    if (error == TROUPE_E_NOT_FOUND)
-        refuse(at, error, "name", nobody, "this node's actor does not have this name");
-    else if (error != 0)
-        refuse_engine(at, error, NULL);
-    else
-        answer(at, 204, NULL);
-}
-
 /* ---- the doors ---- */
 
 static bool must_prove(struct at_hand *at, struct registry_auth *auth, char *node, size_t node_cap)
@@ -473,13 +349,13 @@ static bool must_prove(struct at_hand *at, struct registry_auth *auth, char *nod
         return true;
     }
     if (error == TROUPE_E_UNAUTHORIZED)
-        refuse(at, error, "Authorization", nobody, "this route needs Authorization: Troupe-HMAC with the secret of "
+        service__refuse(at, error, "Authorization", nobody, "this route needs Authorization: Troupe-HMAC with the secret of "
                "cluster %s, for the epoch that GET /v1/registry tells", service->cluster);
     else if (error == TROUPE_E_REPLAYED)
-        refuse(at, error, "Authorization", nobody, "this request was seen before, or its time is not that of the "
+        service__refuse(at, error, "Authorization", nobody, "this request was seen before, or its time is not that of the "
                "registry");
     else
-        refuse(at, error, NULL, nobody, "too many requests in a short time");
+        service__refuse(at, error, NULL, nobody, "too many requests in a short time");
     return false;
 }
 
@@ -487,8 +363,8 @@ void registry_service_handle(struct registry_service *service, struct service_re
 {
     static void (*const handlers[])(const struct at_hand *at) = {
         [SERVICE_REGISTER] = register_node, [SERVICE_RENEW] = renew, [SERVICE_LEAVE] = leave,
-        [SERVICE_DRAIN] = ask_drain, [SERVICE_LIST] = tell_list, [SERVICE_WATCH] = watch, [SERVICE_CLAIM] = claim,
-        [SERVICE_FIND] = find, [SERVICE_RELEASE] = release,
+        [SERVICE_DRAIN] = ask_drain, [SERVICE_LIST] = tell_list, [SERVICE_WATCH] = watch, [SERVICE_CLAIM] = service__claim,
+        [SERVICE_FIND] = service__find, [SERVICE_NAMES] = service__names, [SERVICE_RELEASE] = service__release,
     };
     struct at_hand at = {.service = service, .request = request, .now_ms = now_ms};
     struct registry_auth auth;

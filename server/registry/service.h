@@ -20,7 +20,8 @@
 
 enum {
     SERVICE_WATCHES_MAX = 2 * REGISTRY_NODES_MAX, /* more are refused: TROUPE_E_LIMIT */
-    SERVICE_WAIT_MS_MAX = 30000
+    SERVICE_WAIT_MS_MAX = 30000,
+    SERVICE_BATCH_MAX = 1024     /* names in one call; the client sends fewer */
 };
 
 struct registry_service_config {
@@ -47,7 +48,9 @@ enum service_what {
     SERVICE_IDENTITY,            /* GET /v1/registry/identity */
     SERVICE_REGISTER, SERVICE_RENEW, SERVICE_LEAVE, SERVICE_DRAIN,
     SERVICE_LIST, SERVICE_WATCH,
-    SERVICE_CLAIM, SERVICE_FIND, SERVICE_RELEASE
+    SERVICE_CLAIM, SERVICE_FIND,
+    SERVICE_NAMES,               /* POST /v1/registry/nodes/{node}/names */
+    SERVICE_RELEASE
 };
 
 /* An answer. `error` is 0 or what the problem says: then `document` is NULL and `words` the detail. */

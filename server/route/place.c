@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cluster.h"
 #include "route/crossing.h"
@@ -37,6 +38,7 @@ struct question {
 struct place {
     struct place_config config;
     struct place_registry registry;
+    _Atomic uint64_t trusted_until_ms; /* of the core's names, on a node that has joined */
     struct crossing to_control, to_worker[TROUPE_WORKERS_MAX];
 };
 
@@ -80,6 +82,8 @@ bool place_asks(const struct place *place) { return place->config.asks; }
 
 int place_find_now(struct place *place, troupe_view name, troupe_ref *ret_ref)
 {
+    if (place->config.asks && atomic_load_explicit(&place->trusted_until_ms, memory_order_relaxed) <= clock_boot_ms())
+        return TROUPE_E_STATE;
     int error = troupe_system_whereis(place->config.system, name, ret_ref);
     return error == TROUPE_E_NOT_FOUND && place->config.asks ? TROUPE_E_STATE : error;
 }
@@ -152,7 +156,7 @@ static void on_killed(troupe_request *core, const troupe_answer *answer)
     free(core);
 }
 
-/* Somebody else got the name meanwhile: the actor, which nobody knows yet, ends. */
+/* The name is not the actor's: it, which nobody knows yet, ends. */
 static void kill_nameless(struct question *question)
 {
     troupe_system *system = question->place->config.system;
@@ -160,17 +164,19 @@ static void kill_nameless(struct question *question)
     (void)troupe_system_name_drop(system, name_of(question), question->spawned);
     if (core != NULL)
         troupe_request_stop(troupe_system_worker(system, question->worker), core, on_killed, question->spawned,
-                            TROUPE_KILL, troupe_view_of("its name was taken"), TROUPE_SHUTDOWN_TIMEOUT_MS_DEFAULT);
+                            TROUPE_KILL, troupe_view_of("its name was not confirmed"), TROUPE_SHUTDOWN_TIMEOUT_MS_DEFAULT);
 }
 
-/* A registry that is away now is told by its client later, which has heard of the name from the core too. */
+/* Only what the registry has confirmed is told as done: one that went away meanwhile may give the name to another when it
+ * is back, and then two would have been told that it is theirs. */
 static void claimed(struct question *question)
 {
-    bool is_taken = question->error == TROUPE_E_NAME_TAKEN;
-    const troupe_answer answer = {
-        .error = is_taken ? TROUPE_E_NAME_TAKEN : 0, .ref = is_taken ? question->ref : question->spawned,
-    };
-    if (is_taken)
+    troupe_answer answer = {.error = question->error};
+    if (question->error == 0)
+        answer.ref = question->spawned;
+    else if (question->error == TROUPE_E_NAME_TAKEN)
+        answer.ref = question->ref;
+    if (question->error != 0)
         kill_nameless(question);
     if (question->request != NULL)
         finish_spawn(question, &answer);
@@ -329,6 +335,11 @@ void place_serve(struct place *place, const struct place_registry *registry)
     }
 }
 
+void place_trust_names(struct place *place, uint64_t until_ms)
+{
+    atomic_store_explicit(&place->trusted_until_ms, until_ms, memory_order_relaxed);
+}
+
 void place_answer(struct place *place, uint64_t ticket, int error, troupe_ref ref)
 {
     struct question *question = (struct question *)(uintptr_t)ticket;
@@ -347,6 +358,7 @@ int place_new(const struct place_config *config, struct place **ret_place)
     if (place == NULL)
         return TROUPE_E_NO_MEMORY;
     place->config = *config;
+    atomic_init(&place->trusted_until_ms, UINT64_MAX);
     *ret_place = place;
     return 0;
 }

@@ -10,8 +10,10 @@
  * A spawn under a name, on a node that has joined:
  *   reserve     the registry keeps the name for this node                       taken, lost -> spawned with the error
  *   spawn       the core starts the actor, which takes the name in the core's table     failed -> spawned with it
- *   claim       the registry notes the actor                            taken -> the actor is killed, and spawned tells
+ *   claim       the registry notes the actor                      taken, lost -> the actor is killed, and spawned tells
  *   done        `spawned` runs
+ * The name is claimed behind the back as soon as the core has it, which is before the actor runs: so a start may take
+ * longer than a reservation lasts. The last step only waits for that claim's answer.
  * Names that actors take inside a turn come by place_named, and are claimed behind the back.
  *
  * Thread: the owner of the worker, where nothing else is said. */
@@ -94,6 +96,9 @@ struct place_registry {
     void (*drain)(void *user, troupe_home node);
 };
 void place_serve(struct place *place, const struct place_registry *registry); /* thread: control */
+/* What the core's table says of names is true until then, by the boot clock; later the registry is asked. A node that was
+ * stopped for longer than its lease must not serve a name that is another's by now. Thread: control. */
+void place_trust_names(struct place *place, uint64_t until_ms);
 void place_answer(struct place *place, uint64_t ticket, int error, troupe_ref ref); /* thread: control */
 
 #endif

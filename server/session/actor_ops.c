@@ -119,7 +119,8 @@ static bool read_mailbox(struct session *session, struct session_turn *turn, str
     return false;
 }
 
-static struct spawning *spawning_new(const struct frame *frame, const struct frame_mailbox *mailbox)
+static struct spawning *spawning_new(const struct frame *frame, const struct frame_mailbox *mailbox,
+                                     troupe_caller caller)
 {
     struct spawning *spawning = troupe_alloc(sizeof *spawning + frame->name.len + frame->args.len);
     if (spawning == NULL)
@@ -141,6 +142,7 @@ static struct spawning *spawning_new(const struct frame *frame, const struct fra
         .mailbox_policy = (enum troupe_mailbox_policy)mailbox->policy,
         .start_timeout_ms = (uint32_t)frame->start_timeout_ms,
         .restart = (enum troupe_restart)frame->restart,
+        .caller = caller,
     };
     return spawning;
 }
@@ -150,10 +152,10 @@ void actor_ops_spawn(struct session *session, struct session_turn *turn)
     struct frame_mailbox mailbox;
     if (!check_spawn(session, turn) || !read_mailbox(session, turn, &mailbox))
         return;
-    struct session_op *op = op_open(session, turn, SESSION_CALL);
+    struct session_op *op = op_open(session, turn, SESSION_CHANGE);
     if (op == NULL)
         return;
-    struct spawning *spawning = spawning_new(turn->frame, &mailbox);
+    struct spawning *spawning = spawning_new(turn->frame, &mailbox, session_caller(session));
     if (spawning == NULL) {
         turn->op = op;
         session_refuse_core(session, turn, TROUPE_E_NO_MEMORY, (troupe_ref){0});
@@ -201,9 +203,9 @@ void actor_ops_stop(struct session *session, struct session_turn *turn)
 {
     const struct frame *frame = turn->frame;
     troupe_ref ref;
-    if (!target_resolve(session, turn, &ref))
+    if (!target_resolve(session, turn, SESSION_CHANGE, &ref))
         return;
-    struct session_op *op = op_open(session, turn, SESSION_CALL);
+    struct session_op *op = op_open(session, turn, SESSION_CHANGE);
     if (op == NULL)
         return;
     struct stopping *stopping = troupe_alloc(sizeof *stopping + frame->reason.len);

@@ -42,9 +42,6 @@ __attribute__((cold)) static int fail_json(const troupe_json_reader *reader, str
     const char *reason = reader->reason != NULL ? reader->reason : "it ends early";
     if (reader->error == TROUPE_E_INVALID)
         return fail(fault, TROUPE_E_SCHEMA, "", "a frame is a JSON object");
-    if (reader->error == TROUPE_E_LIMIT)
-        return fail(fault, TROUPE_E_LIMIT, "", "the JSON is nested deeper than %d: %s at byte %zu",
-                    TROUPE_JSON_DEPTH_MAX, reason, reader->error_offset);
     return fail(fault, TROUPE_E_MALFORMED, "", "the frame is not JSON: %s at byte %zu", reason, reader->error_offset);
 }
 

@@ -103,8 +103,7 @@ struct frame {
 
 /* Read a frame. On failure its id is there if it could be read, so that the answer can name it.
  *
- * Fails: TROUPE_E_MALFORMED no JSON, TROUPE_E_LIMIT too deep, TROUPE_E_SCHEMA a member, TROUPE_E_PROTOCOL the op; then
- * *ret_fault says more. */
+ * Fails: TROUPE_E_MALFORMED no JSON, TROUPE_E_SCHEMA a member, TROUPE_E_PROTOCOL the op; then *ret_fault says more. */
 TROUPE_MUST_USE int frame_read(const char *text, size_t len, struct frame *ret_frame, struct check_fault *ret_fault);
 
 static inline bool frame_has(const struct frame *frame, enum frame_member member)

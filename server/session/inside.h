@@ -26,7 +26,7 @@
 #include "session/session.h"
 
 enum {
-    SESSION_CALLS_MAX = 1024, SESSION_MONITORS_MAX = 1024, SESSION_SUBSCRIPTIONS_MAX = 256,
+    SESSION_CALLS_MAX = 1024, SESSION_CHANGES_MAX = 1024, SESSION_MONITORS_MAX = 1024, SESSION_SUBSCRIPTIONS_MAX = 256,
     SESSION_UNREADABLE_MAX = 20,     /* such frames in a row end the session */
     SESSION_LIMITED_MAX = 100,       /* refusals for the rate in a row end it too */
     SESSION_PING_MS = 30000
@@ -39,8 +39,9 @@ struct session_out {
     char bytes[];
 };
 
-/* What an operation that is open counts as. */
-enum session_kind { SESSION_CALL = 0, SESSION_MONITOR = 1, SESSION_SUBSCRIPTION = 2, SESSION_KINDS };
+/* What an operation that is open counts as. Changes are spawns and stops: who awaits as many replies as may be can still
+ * end the actor that owes them. */
+enum session_kind { SESSION_CALL = 0, SESSION_CHANGE, SESSION_MONITOR, SESSION_SUBSCRIPTION, SESSION_KINDS };
 
 /* An operation that is open, under its id; one without an id is open while its name is asked for. */
 struct session_op {
@@ -110,6 +111,12 @@ struct session_turn {
 
 /* ---- session.c ---- */
 
+/* Who asks, for the messages of this session. Lives: as the session. */
+static inline troupe_caller session_caller(const struct session *session)
+{
+    return (troupe_caller){session->home, access_subject(session->token)};
+}
+
 void session_enter(struct session *session);
 void session_leave(struct session *session);
 
@@ -166,13 +173,22 @@ void write_undelivered(struct session *session, const struct frame *frame, const
 /* The operation that is open under an id, or NULL. */
 struct session_op *op_find(const struct session *session, troupe_view id);
 
-/* Open one under the id of the frame; turn->op, if there is one, is it. NULL: it was refused. */
+/* Open one under the id of the frame; turn->op, if there is one, is it (and of this kind). NULL: it was refused. */
 struct session_op *op_open(struct session *session, struct session_turn *turn, enum session_kind kind);
 
-/* End it: its request, monitor, subscription and questions run no more; its memory is another's. The last call of a
- * session that drains ends the session too, so its answer is written before. */
+/* End it: its request, monitor, subscription and questions run no more; its memory is another's. The last one that is
+ * awaited ends a session that drains, so its answer is written before. */
 void op_close(struct session_op *op);
 void op_close_all(struct session *session);
+
+/* Are operations open that will be answered: calls, changes, those that ask for names? */
+static inline bool op_is_awaited(const struct session *session)
+{
+    return session->open[SESSION_CALL] > 0 || session->open[SESSION_CHANGE] > 0 || session->finding.first != NULL;
+}
+
+/* An operation is not awaited any more: end the session if it drains and this was the last. */
+void op_answered(struct session *session);
 
 static inline troupe_view op_id(const struct session_op *op) { return (troupe_view){op->id, op->id_len}; }
 
@@ -183,8 +199,8 @@ void list_remove(struct session_list *list, struct session_op *op);
 /* ---- target.c ---- */
 
 /* Find whom the frame is for and check that the token may do this op to it. False: it was refused, or it waits
- * for its name and goes on later by session_dispatch. */
-bool target_resolve(struct session *session, struct session_turn *turn, troupe_ref *ret_ref);
+ * for its name, open as an operation of this kind, and goes on later by session_dispatch. */
+bool target_resolve(struct session *session, struct session_turn *turn, enum session_kind kind, troupe_ref *ret_ref);
 
 /* Refuse for want of a grant. */
 void session_refuse_access(struct session *session, struct session_turn *turn);

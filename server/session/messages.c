@@ -89,7 +89,7 @@ static void call(struct session *session, struct session_turn *turn, troupe_ref 
     if (op != NULL) {
         op->ref = ref;
         troupe_request_call(session->worker, &op->request, call_done, ref, frame->type, body.body,
-                            access_subject(session->token), (uint32_t)frame->timeout_ms);
+                            session_caller(session), (uint32_t)frame->timeout_ms);
     }
     troupe_free(body.bytes);
 }
@@ -97,7 +97,7 @@ static void call(struct session *session, struct session_turn *turn, troupe_ref 
 void messages_call(struct session *session, struct session_turn *turn)
 {
     troupe_ref ref;
-    if (target_resolve(session, turn, &ref))
+    if (target_resolve(session, turn, SESSION_CALL, &ref))
         call(session, turn, ref);
 }
 
@@ -109,7 +109,7 @@ static void cast(struct session *session, struct session_turn *turn, troupe_ref 
     struct body body;
     if (!read_body(session, turn, &body))
         return;
-    int error = troupe_worker_cast(session->worker, ref, frame->type, body.body, access_subject(session->token));
+    int error = troupe_worker_cast(session->worker, ref, frame->type, body.body, session_caller(session));
     troupe_free(body.bytes);
     if (error != 0) {
         session_refuse_core(session, turn, error, ref);
@@ -124,7 +124,7 @@ static void cast(struct session *session, struct session_turn *turn, troupe_ref 
 void messages_cast(struct session *session, struct session_turn *turn)
 {
     troupe_ref ref;
-    if (target_resolve(session, turn, &ref))
+    if (target_resolve(session, turn, SESSION_CALL, &ref))
         cast(session, turn, ref);
 }
 
@@ -132,7 +132,7 @@ void messages_cast(struct session *session, struct session_turn *turn)
 void messages_publish(struct session *session, struct session_turn *turn)
 {
     troupe_ref ref;
-    if (!target_resolve(session, turn, &ref))
+    if (!target_resolve(session, turn, SESSION_CALL, &ref))
         return;
     if (turn->frame->id.len > 0)
         call(session, turn, ref);

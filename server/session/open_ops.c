@@ -14,6 +14,8 @@ static const struct {
     const char *words;
 } limits[SESSION_KINDS] = {
     [SESSION_CALL] = {SESSION_CALLS_MAX, "this session has as many open calls as it may; await some replies"},
+    [SESSION_CHANGE] = {SESSION_CHANGES_MAX,
+                        "this session has as many open spawns and stops as it may; await some replies"},
     [SESSION_MONITOR] = {SESSION_MONITORS_MAX, "this session has as many monitors as it may; take some back"},
     [SESSION_SUBSCRIPTION] = {SESSION_SUBSCRIPTIONS_MAX,
                               "this session has as many subscriptions as it may; take some back"},
@@ -134,29 +136,14 @@ static struct session_op *op_new(struct session *session)
     return op != NULL ? op : troupe_alloc(sizeof *op);
 }
 
-/* One less of a kind. A session that drains ends with its last call. */
-static void count_out(struct session *session, uint8_t kind)
-{
-    session->open[kind]--;
-    if (session->state == SESSION_DRAINING && session->open[SESSION_CALL] == 0)
-        session_close(session, SESSION_GOING_AWAY, "the node is ending");
-}
-
 struct session_op *op_open(struct session *session, struct session_turn *turn, enum session_kind kind)
 {
     troupe_view id = turn->frame->id;
-    if (turn->op != NULL && turn->op->kind == kind)
+    if (turn->op != NULL)
         return turn->op;
     if (session->open[kind] == limits[kind].max) {
         session_refuse_words(session, turn, TROUPE_E_LIMIT, NULL, "%s", limits[kind].words);
         return NULL;
-    }
-    if (turn->op != NULL) { /* it waited for its name as a call */
-        uint8_t before = turn->op->kind;
-        turn->op->kind = (uint8_t)kind;
-        session->open[kind]++;
-        count_out(session, before);
-        return turn->op;
     }
     struct session_op *op = op_new(session);
     if (op == NULL) {
@@ -178,6 +165,12 @@ struct session_op *op_open(struct session *session, struct session_turn *turn, e
     return op;
 }
 
+void op_answered(struct session *session)
+{
+    if (session->state == SESSION_DRAINING && !op_is_awaited(session))
+        session_close(session, SESSION_GOING_AWAY, "the node is ending");
+}
+
 /* Whatever the core still has of it. */
 static void cancel(struct session_op *op)
 {
@@ -197,12 +190,12 @@ void op_close(struct session_op *op)
     cancel(op);
     troupe_free(op->more);
     take_out(session, op);
-    uint8_t kind = op->kind;
+    session->open[op->kind]--;
     if (session->spare == NULL)
         session->spare = op;
     else
         troupe_free(op);
-    count_out(session, kind);
+    op_answered(session);
 }
 
 void op_close_all(struct session *session)

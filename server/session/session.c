@@ -303,12 +303,11 @@ void session_drain(struct session *session)
     session_enter(session);
     session->state = SESSION_DRAINING;
     write_goodbye(session);
-    if (session->open[SESSION_CALL] == 0)
-        session_close(session, SESSION_GOING_AWAY, "the node is ending");
+    op_answered(session);
     session_leave(session);
 }
 
 bool session_is_busy(const struct session *session)
 {
-    return session->open[SESSION_CALL] > 0 || session->first != NULL;
+    return op_is_awaited(session) || session->first != NULL;
 }

@@ -70,7 +70,7 @@ void session_tick(struct session *session, uint64_t now_ms);
 /* The node drains: tell the client by bye (it shall go to another node) and close when its calls are answered. */
 void session_drain(struct session *session);
 
-/* Is something under way that the end of the node should wait for: open calls, or frames that are not written? */
+/* Is something under way that the end of the node should wait for: open calls, spawns and stops, or frames that are not written? */
 bool session_is_busy(const struct session *session);
 
 #endif

@@ -73,13 +73,14 @@ static void on_found(struct place_request *place, int error, troupe_ref ref)
     session_enter(session);
     while (!session->is_freed && (op = next_named(session, name)) != NULL)
         go_on(op, error, ref);
+    op_answered(session); /* a monitor is not awaited, once it has its name */
     session_leave(session);
 }
 
-static void find_later(struct session *session, struct session_turn *turn, troupe_view name)
+static void find_later(struct session *session, struct session_turn *turn, enum session_kind kind, troupe_view name)
 {
     bool is_asked = is_being_found(session, name);
-    struct session_op *op = op_open(session, turn, SESSION_CALL);
+    struct session_op *op = op_open(session, turn, kind);
     if (op == NULL)
         return;
     struct finding *finding = troupe_alloc(sizeof *finding + turn->text.len + name.len);
@@ -101,8 +102,8 @@ static void find_later(struct session *session, struct session_turn *turn, troup
 }
 
 /* True: *ret_ref is the holder; zero, with *ret_error, when there is none. */
-static bool find_name(struct session *session, struct session_turn *turn, troupe_view name, troupe_ref *ret_ref,
-                      int *ret_error)
+static bool find_name(struct session *session, struct session_turn *turn, enum session_kind kind, troupe_view name,
+                      troupe_ref *ret_ref, int *ret_error)
 {
     if (turn->op != NULL) {
         *ret_error = turn->found_error;
@@ -114,7 +115,7 @@ static bool find_name(struct session *session, struct session_turn *turn, troupe
         *ret_error = place_find_now(session->env->place, name, ret_ref);
     if (*ret_error != TROUPE_E_STATE)
         return true;
-    find_later(session, turn, name);
+    find_later(session, turn, kind, name);
     return false;
 }
 
@@ -129,7 +130,7 @@ void session_refuse_access(struct session *session, struct session_turn *turn)
     session_refuse_words(session, turn, TROUPE_E_FORBIDDEN, NULL, "%s", words);
 }
 
-bool target_resolve(struct session *session, struct session_turn *turn, troupe_ref *ret_ref)
+bool target_resolve(struct session *session, struct session_turn *turn, enum session_kind kind, troupe_ref *ret_ref)
 {
     const struct frame *frame = turn->frame;
     enum access_scope scope = frame_ops[frame->op].scope;
@@ -147,7 +148,7 @@ bool target_resolve(struct session *session, struct session_turn *turn, troupe_r
             session_refuse_access(session, turn);
             return false;
         }
-        if (!find_name(session, turn, name, &ref, &error))
+        if (!find_name(session, turn, kind, name, &ref, &error))
             return false;
     } else if (troupe_ref_parse(frame->to.ptr, frame->to.len, &ref) != 0) {
         session_refuse_words(session, turn, TROUPE_E_BAD_REFERENCE, "to",

@@ -26,12 +26,13 @@ static void reply_ref(struct session *session, troupe_view id, troupe_ref ref)
     write_reply_json(session, id, (troupe_view){json, len + 2});
 }
 
-/* The operation of this kind that a frame names. NULL: there is none, which was told. */
+/* The operation of this kind that a frame names. NULL, which was told: there is none, or it is none yet, as it waits for
+ * its name. */
 static struct session_op *find_watch(struct session *session, struct session_turn *turn, troupe_view id,
                                      enum session_kind kind, const char *field)
 {
     struct session_op *op = op_find(session, id);
-    if (op != NULL && op->kind == kind)
+    if (op != NULL && op->kind == kind && op->more == NULL)
         return op;
     session_refuse_words(session, turn, TROUPE_E_NOT_FOUND, field, "no %s has this id; it may be over already", field);
     return NULL;
@@ -71,7 +72,7 @@ static void monitor_done(troupe_request *request, const troupe_answer *answer)
 void watch_monitor(struct session *session, struct session_turn *turn)
 {
     troupe_ref ref;
-    if (!target_resolve(session, turn, &ref))
+    if (!target_resolve(session, turn, SESSION_MONITOR, &ref))
         return;
     struct session_op *op = op_open(session, turn, SESSION_MONITOR);
     if (op == NULL)
@@ -129,7 +130,7 @@ void watch_pump(struct session *session)
         while (has_more && count < EVENTS_PER_TURN && left > 0 && may_read(session)) {
             has_more = read_event(session, op);
             count++;
-            left--;
+            left -= has_more; /* those without events leave the list, and must not keep others from their turn */
         }
         if (has_more)
             list_append(&session->reading, op);
@@ -195,7 +196,7 @@ void watch_subscribe(struct session *session, struct session_turn *turn)
     const struct frame *frame = turn->frame;
     troupe_ref ref = {0};
     if (frame_has(frame, FRAME_TO)) {
-        if (!target_resolve(session, turn, &ref))
+        if (!target_resolve(session, turn, SESSION_SUBSCRIPTION, &ref))
             return;
     } else if (!troupe_view_equal(frame->topic, troupe_view_of("cluster"))) {
         session_refuse_words(session, turn, TROUPE_E_SCHEMA, "topic", "topic must be \"cluster\"");

@@ -230,7 +230,7 @@ int bench_node_ask(struct bench_node *node, troupe_ref to, const char *type, tro
     troupe_worker_set_now(worker, start_ns);
     for (uint64_t i = 0; i < count; i++) {
         struct question question = {.request.user = &question};
-        troupe_request_call(worker, &question.request, on_done, to, troupe_view_of(type), body, troupe_view_of(""),
+        troupe_request_call(worker, &question.request, on_done, to, troupe_view_of(type), body, (troupe_caller){0},
                             BENCH_CALL_TIMEOUT_MS);
         int error = await(node, &question);
         if (error != 0)

@@ -32,7 +32,7 @@ static int publish(struct bench_node *node, troupe_ref topic, struct audience *a
         audience->wanted += SUBSCRIBERS;
         audience->done = false;
         int error = troupe_worker_cast(bench_node_worker(node), topic, troupe_view_of("publish"),
-                                       troupe_body_bytes(body, sizeof body, NULL), troupe_view_of(""));
+                                       troupe_body_bytes(body, sizeof body, NULL), (troupe_caller){0});
         if (error != 0)
             return error;
         bench_node_drive(node, &audience->done);

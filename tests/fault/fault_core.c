@@ -300,7 +300,8 @@ static void tell(unsigned number, turn_fn fn)
 {
     if (troupe_ref_is_actor(world.refs[number]))
         check(troupe_worker_cast(world.worker, world.refs[number], troupe_view_of("do"),
-                                 troupe_body_bytes(&fn, sizeof fn, NULL), troupe_view_of("tester")));
+                                 troupe_body_bytes(&fn, sizeof fn, NULL),
+                                 (troupe_caller){.subject = troupe_view_of("tester")}));
 }
 
 static void ask_spawn(unsigned number, enum troupe_restart restart)
@@ -316,7 +317,7 @@ static void ask_spawn(unsigned number, enum troupe_restart restart)
 static void ask_call(unsigned number, const char *type)
 {
     troupe_request_call(world.worker, next_request(), on_done, world.refs[number], troupe_view_of(type),
-                        troupe_body_bytes(big, 5000, "x/y"), troupe_view_of("tester"), 200);
+                        troupe_body_bytes(big, 5000, "x/y"), (troupe_caller){.subject = troupe_view_of("tester")}, 200);
 }
 
 static void run(void)

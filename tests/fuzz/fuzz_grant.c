@@ -6,22 +6,13 @@
  *   - a grant that is refused leaves no trace, and says why;
  *   - the matcher agrees with the obvious slow one, for texts that are short enough for that;
  *   - a file is read or refused with words, and what is read can be freed. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "access/grants.h"
 #include "access/tokens.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 enum { SLOW_PATTERN_MAX = 24, SLOW_TEXT_MAX = 24, INPUT_MAX = 16384 };
-
-static void check(int holds)
-{
-    if (!holds)
-        abort();
-}
 
 struct letter {
     char c;

@@ -8,8 +8,6 @@
  *     same: one Host, at most one length, no length beside a coding, no byte that two parsers could read in two ways;
  *   - the guard lets its fields pass too, or names one of the few things that only the guard refuses;
  *   - lines that were never checked do not pass the guard with a control character or without a Host. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -17,16 +15,9 @@
 #include "api/head_check.h"
 #include "api/origin.h"
 #include "api/path.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 #define SIZE_MAX_BYTES (HEAD_BYTES_MAX + 64u)
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void release(const char *owned) { free((void *)(uintptr_t)owned); }
 

@@ -6,24 +6,15 @@
  *   1  an Authorization header: nothing but the one that was signed is taken, and that once
  *   2  a whole request at a real service, its body from the input, signed by a member: it is answered exactly once, and
  *      what comes back proves the secret
- *   3  an answer at a real client in each of its calls, proven or not: it goes on, and asks at most one thing at a time */
-#include <stdint.h>
+ *   3  an answer at a real client in each of its calls, proven or not: it goes on, and leaves no call open */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "registry/client.h"
 #include "registry/service.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { SIZE_MAX_BYTES = 65536, NOW_MS = 1000 };
-
-static void check(int holds)
-{
-    if (!holds)
-        abort();
-}
 
 static const struct registry_secret secret = {.bytes = "sixteen bytes and a few more", .len = 28};
 static const char node_text[] = "n.0000000000005";

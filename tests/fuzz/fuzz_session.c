@@ -11,17 +11,9 @@
  * freed at the next write. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(int holds)
-{
-    if (!holds)
-        abort();
-}
+#include "fuzz.h"
 
 #define assert_true(holds) check((holds) ? 1 : 0)
 #define assert_false(holds) check((holds) ? 0 : 1)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The event stream parser of the client: any bytes, and the same events however they are cut. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "src/sse.h"
 
 #define SIZE_MAX_BYTES 65536
@@ -14,13 +13,6 @@ struct told {
     uint64_t hash;
     unsigned events;
 };
-
-static void check(bool is_true)
-{
-    if (!is_true) {
-        abort();
-    }
-}
 
 static void add(struct told *told, const char *bytes, size_t len)
 {
@@ -58,8 +50,6 @@ static int feed(const char *bytes, size_t len, size_t step, struct told *told)
     troupe__sse_fini(&sse);
     return rc;
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -156,11 +156,11 @@ static void on_ended(void *user, troupe_ref ref, const char *behavior, const tro
 
 static void on_dead_letter(void *user, troupe_ref to, troupe_ref from, const char *type, int error)
 {
-    (void)to;
-    (void)from;
-    (void)type;
-    (void)error;
-    ((struct lab *)user)->dead_letters++;
+    struct lab *lab = user;
+
+    (void)to, (void)type, (void)error;
+    lab->dead_letters++;
+    lab->dead_letter_from = from;
 }
 
 void lab_open_with(struct lab *lab, troupe_system_config config)
@@ -301,7 +301,7 @@ int puppet_spawn(troupe_ctx *ctx, struct puppet *self, struct puppet *child, con
 int lab_do_later(struct lab *lab, struct puppet *puppet, puppet_fn fn)
 {
     return troupe_worker_cast(lab->worker, puppet->ref, troupe_view_of("do"),
-                              troupe_body_bytes(&fn, sizeof fn, "application/octet-stream"), troupe_view_of(""));
+                              troupe_body_bytes(&fn, sizeof fn, "application/octet-stream"), (troupe_caller){0});
 }
 
 void lab_do(struct lab *lab, struct puppet *puppet, puppet_fn fn)
@@ -312,14 +312,14 @@ void lab_do(struct lab *lab, struct puppet *puppet, puppet_fn fn)
 
 int lab_note(struct lab *lab, struct puppet *puppet)
 {
-    return troupe_worker_cast(lab->worker, puppet->ref, troupe_view_of("note"), troupe_body_none(), troupe_view_of(""));
+    return troupe_worker_cast(lab->worker, puppet->ref, troupe_view_of("note"), troupe_body_none(), (troupe_caller){0});
 }
 
 void lab_ask_type(struct lab *lab, struct puppet *puppet, const char *type, struct lab_request *request,
                   uint32_t timeout_ms)
 {
     troupe_request_call(lab->worker, fresh(request), on_done, puppet->ref, troupe_view_of(type),
-                        troupe_body_json("1", 1), troupe_view_of(""), timeout_ms);
+                        troupe_body_json("1", 1), (troupe_caller){0}, timeout_ms);
 }
 
 void lab_ask(struct lab *lab, struct puppet *puppet, struct lab_request *request, uint32_t timeout_ms)

@@ -33,6 +33,7 @@ struct lab {
     troupe_worker *worker;
     uint64_t now_ns, baseline;
     uint64_t dead_letters;
+    troupe_ref dead_letter_from; /* of the last one */
     char log[4096]; /* two letters an event: the puppet's and what happened, see lab.c */
     struct puppet *puppets;
 };

@@ -6,12 +6,13 @@
 // own.
 
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 
 import { read, rowsOf, sectionOf } from '../docs/lib/markdown.mjs'
 import { Contract } from './lib/contract.mjs'
 import { assertProblem } from './lib/problem.mjs'
 import { Connection, requestBytes } from './lib/socket.mjs'
+import { suite } from './lib/suite.mjs'
 import { startWithTokens } from './lib/tokens.mjs'
 import { openWebSocket } from './lib/websocket.mjs'
 import { withJson } from './lib/trouped.mjs'
@@ -57,7 +58,6 @@ function expected({ scope, target }, id) {
   return rights.get(id).some(([granted, form]) => granted === scope && form.covers(target)) ? 'allowed' : 'forbidden'
 }
 
-const cleanups = []
 let node
 let openapi
 let asyncapi
@@ -66,15 +66,11 @@ let actors = 0
 
 before(async () => {
   const rows = [...grants].map(([id, list]) => ({ id, grants: list }))
-  node = await startWithTokens({ after: (fn) => cleanups.push(fn) }, rows)
+  node = await startWithTokens(suite, rows)
   openapi = (await node.request('GET', '/openapi.json')).json
   asyncapi = (await node.request('GET', '/asyncapi.json')).json
   contract = new Contract(openapi)
   await spawn('mx-0')
-})
-
-after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup()
 })
 
 async function spawn(name) {

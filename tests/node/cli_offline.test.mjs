@@ -235,6 +235,8 @@ test('a problem is told in one line: what, why, where, and what to do', async (t
     evil: [400, { code: 'invalid', title: 'Not valid', detail: 'a\u001b[2Jb\nc', field: 'by' }],
     old: [410, { code: 'gone', title: 'Gone', detail: 'Gone' }],
     lost: [404, { code: 'no_route', title: 'There is no such route' }],
+    none: [404, { code: 'not_found', title: 'None', detail: 'nobody is here; GET /v1/names', field: 'ref' }],
+    odd: [422, { code: 'unknown_type', title: 'Odd', detail: 'it takes no x; look at y' }],
   }
   const cli = troupeAt(await startStandIn(t, (request, response) => {
     const [status, problem] = problems[/@(\w+)/.exec(request.url)[1]]
@@ -251,6 +253,9 @@ test('a problem is told in one line: what, why, where, and what to do', async (t
   assert.equal(await told('evil', 4), 'Not valid: a\\x1b[2Jb\\x0ac (field by)\n')
   assert.match(await told('old', 1), /^Gone; spawn it again/)
   assert.match(await told('lost', 4), /troupe doctor/)
+  // One remedy: the program's own, where the node's speaks of requests; else the node's.
+  assert.equal(await told('none', 1), "None: nobody is here (field ref); 'troupe ls' shows what runs\n")
+  assert.equal(await told('odd', 4), 'Odd: it takes no x; look at y\n')
 })
 
 test('short and empty pages are followed; a cursor that stands still is not', async (t) => {
@@ -269,9 +274,12 @@ test('short and empty pages are followed; a cursor that stands still is not', as
   assert.match((await cli('ls', '--limit', '0')).stdout, /^REF +NAME.*\nn\.a\.1\.1 +- /)
 
   const stuck = troupeAt(await startStandIn(t, (request, response) => json(response, { items: [], next: 'same' })))
-  const result = await stuck('ls')
-  assert.equal(result.code, 3)
-  assert.match(result.stderr, /the same cursor twice/)
+  for (const args of [['ls'], ['top', '--rounds', '1']]) {
+    const result = await stuck(...args)
+    assert.equal(result.code, 3)
+    assert.match(result.stderr, /the same cursor twice/)
+  }
+  assert.match((await stuck('status')).stdout, /^trouble +the node gave the same cursor twice$/m)
 })
 
 test('numbers keep their value through -o json and -o yaml', async (t) => {

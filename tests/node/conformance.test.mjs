@@ -4,13 +4,11 @@
 // that is real. One node serves all cases.
 
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 
 import { cases, runCase } from '../conformance/run.mjs'
+import { suite } from './lib/suite.mjs'
 import { start } from './lib/trouped.mjs'
-
-const cleanups = []
-const suite = { after: (fn) => cleanups.push(fn) } // what starts before the tests ends after them
 
 class NodeHost {
   constructor(api) {
@@ -67,10 +65,6 @@ let host
 before(async () => {
   const node = await start(suite)
   host = new NodeHost(node.api)
-})
-
-after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup()
 })
 
 for (const entry of cases) test(entry.name, () => runCase(host, entry))

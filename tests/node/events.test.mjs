@@ -4,26 +4,22 @@
 // by itself (Last-Event-ID). Nobody is thrown out for being slow; who misses something is told how much.
 
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 
 import { askEvents, askEventsOn, openEvents } from './lib/events.mjs'
 import { assertProblem } from './lib/problem.mjs'
 import { parseMetrics } from './lib/prometheus.mjs'
 import { Connection, requestBytes } from './lib/socket.mjs'
+import { suite } from './lib/suite.mjs'
 import { isSanitized, start } from './lib/trouped.mjs'
 import { eventually } from './lib/wait.mjs'
 
 const EVENTS_KEPT = 1024
 
 let node
-const cleanups = []
 
 before(async () => {
-  node = await start({ after: (fn) => cleanups.push(fn) })
-})
-
-after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup()
+  node = await start(suite)
 })
 
 async function open(t, target, options) {

@@ -6,10 +6,11 @@
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 
 import { HEAD_BYTES_MAX, headOf, heads } from './lib/heads.mjs'
 import { parseResponse } from './lib/socket.mjs'
+import { suite } from './lib/suite.mjs'
 import { start } from './lib/trouped.mjs'
 import { eventually } from './lib/wait.mjs'
 
@@ -38,19 +39,12 @@ let node
 let before_
 let good
 
-const cleanups = []
-const suite = { after: (fn) => cleanups.push(fn) } // what starts before the tests ends after them
-
 before(async () => {
   node = await start(suite, timeouts)
   await node.spawn('echo', { name: 'target' })
   await node.request('GET', '/version') // whatever is made on first use is there now
   before_ = { descriptors: node.descriptors(), memory: node.memory() }
   good = startGoodClient()
-})
-
-after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup()
 })
 
 /** One request after the other on one connection, until told to stop; each must be answered. */

@@ -415,6 +415,19 @@ test('SIGTERM ends a node in which a call would wait for ever', async (t) => {
   assert.equal(code, 0, stderr)
 })
 
+test('SIGTERM does not wait for replies to clients who are gone', async (t) => {
+  const node = await start(t, ['--drain-timeout', '10m'])
+  const gone = await callWaiting(node, 'never', {})
+  const leaving = await callWaiting(node, 'never', {})
+  const before = node.descriptors()
+  gone.close()
+  await eventually(() => node.descriptors() < before, 'the node has seen that the first one left')
+  await node.signalTo('SIGTERM').line((line) => line.includes('terminated'), 'stderr')
+  leaving.close() // while the actors drain
+  const { code, stderr } = await node.untilExit()
+  assert.equal(code, 0, stderr)
+})
+
 test('SIGTERM ends idle kept-alive connections', async (t) => {
   const node = await start(t)
   const idle = await node.connect()

@@ -3,18 +3,16 @@
 // Refusals: each is problem+json that names the field at fault and what to do instead, and each is documented.
 
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 
 import { Contract, WatchedClient } from './lib/contract.mjs'
 import { assertProblem } from './lib/problem.mjs'
 import { requestBytes } from './lib/socket.mjs'
+import { suite } from './lib/suite.mjs'
 import { start } from './lib/trouped.mjs'
 import { eventually } from './lib/wait.mjs'
 
 const BODY_MAX = 1 << 20
-
-const cleanups = []
-const suite = { after: (fn) => cleanups.push(fn) } // what starts before the tests ends after them
 
 let node
 let contract
@@ -26,11 +24,7 @@ before(async () => {
   client = new WatchedClient(node, contract)
   await node.spawn('counter', { name: 'taken' })
   await node.spawn('echo', { name: 'echo' })
-})
-
-after(async () => {
-  client.close()
-  for (const cleanup of cleanups.reverse()) await cleanup()
+  suite.after(() => client.close())
 })
 
 const spawn = (json) => client.post('/v1/actors', json)
@@ -65,6 +59,16 @@ for (const [name, body] of [
     })
   })
 }
+
+test('a message that is nested too deep is 400, not a limit that passes', async () => {
+  const body = '['.repeat(100) + ']'.repeat(100)
+  assertProblem(await client.request('POST', '/v1/actors/@taken/call/add', { body: `{"to":${body}}` }), {
+    status: 400,
+    code: 'malformed',
+    detail: /nested deeper than 64 levels/,
+    retry: 'no',
+  })
+})
 
 test('an empty body says what to send', async () => {
   assertProblem(await spawnText(''), { status: 400, code: 'malformed', detail: /send a JSON object/ })

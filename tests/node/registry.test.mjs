@@ -4,15 +4,13 @@
 // a cluster. Every answer is held against /openapi.json; the last test says which operations were never exercised.
 
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 
 import { startCluster } from './lib/cluster.mjs'
 import { Contract } from './lib/contract.mjs'
 import { assertProblem } from './lib/problem.mjs'
 import { askRegistry, secretOf, sign } from './lib/proof.mjs'
-
-const cleanups = []
-const suite = { after: (fn) => cleanups.push(fn) } // what starts before the tests ends after them
+import { suite } from './lib/suite.mjs'
 
 let cluster, registry, member, secret, about, contract
 
@@ -23,10 +21,6 @@ before(async () => {
   contract = await Contract.of(registry)
   about = (await ask('GET', '/v1/registry', { open: true })).json
   secret = secretOf(cluster.env.XDG_RUNTIME_DIR, about.cluster)
-})
-
-after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup()
 })
 
 /** A request in the name of the member, signed unless it is `open`. */
@@ -90,6 +84,36 @@ test('a name is claimed once, found, and given back by who has it alone', async 
   assert.equal((await ask('DELETE', `/v1/registry/names/taken?ref=${member}.8.1`)).status, 404)
   assert.equal((await ask('DELETE', `/v1/registry/names/taken?ref=${mine}`)).status, 204)
   assert.equal((await ask('GET', '/v1/registry/names/taken')).status, 404)
+})
+
+test('many names are claimed and given back at once; the answer says which were refused', async () => {
+  const ref = (i) => `${member}.${i}.1`
+  const many = (json) => ask('POST', `/v1/registry/nodes/${member}/names`, { json })
+  const claimed = await many({ claim: [1, 2, 3].map((i) => ({ name: `many-${i}`, ref: ref(i) })) })
+  assert.deepEqual([claimed.status, claimed.json], [200, { refused: [] }], claimed.text)
+  const mixed = await many({
+    claim: [
+      { name: 'many-1', ref: ref(9) }, { name: 'many-4', ref: ref(4), held: true },
+      { name: 'many-5', ref: `${registry.ready.node}.5.1` },
+    ],
+    release: [{ name: 'many-2', ref: ref(2) }, { name: 'many-3', ref: ref(9) }, { name: 'nobodys', ref: ref(9) }],
+  })
+  assert.equal(mixed.status, 200, mixed.text)
+  assert.deepEqual(mixed.json.refused, [
+    { name: 'many-1', code: 'name_taken', actor: ref(1) },
+    { name: 'many-5', code: 'invalid' },
+  ])
+  const holders = await Promise.all([1, 2, 3, 4].map((i) => ask('GET', `/v1/registry/names/many-${i}`)))
+  assert.deepEqual(holders.map((answer) => answer.json.ref), [ref(1), undefined, ref(3), ref(4)])
+  for (const bad of [
+    { claim: [{ name: 'many-6', ref: ref(6) }, { name: 'many-7' }] }, { claim: {} }, { release: [7] },
+    { claim: [{ name: 'many-6', ref: 'x' }] },
+    { claim: Array.from({ length: 1025 }, (_, i) => ({ name: `many-6-${i}`, ref: ref(i + 1) })) },
+  ]) assertProblem(await many(bad), { status: 422, code: 'schema' })
+  assert.equal((await ask('GET', '/v1/registry/names/many-6')).status, 404, 'nothing of a bad batch is done')
+  assertProblem(await many({ seq: 3, floor: 9, claim: [] }), { status: 401, code: 'replayed', field: 'seq' })
+  const other = await ask('POST', `/v1/registry/nodes/${registry.ready.node}/names`, { json: {} })
+  assertProblem(other, { status: 403, code: 'forbidden', field: 'node' })
 })
 
 test('without a proof nothing is told but who is here', async () => {

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 
 import { Contract, WatchedClient } from './lib/contract.mjs'
 import { askEvents } from './lib/events.mjs'
@@ -13,11 +13,9 @@ import { assertProblem } from './lib/problem.mjs'
 import { parseMetrics } from './lib/prometheus.mjs'
 import { validate } from './lib/schema.mjs'
 import { requestBytes } from './lib/socket.mjs'
+import { suite } from './lib/suite.mjs'
 import { start } from './lib/trouped.mjs'
 import { eventually } from './lib/wait.mjs'
-
-const cleanups = []
-const suite = { after: (fn) => cleanups.push(fn) } // what starts before the tests ends after them
 
 let node
 let contract
@@ -27,11 +25,7 @@ before(async () => {
   node = await start(suite)
   contract = await Contract.of(node)
   client = new WatchedClient(node, contract)
-})
-
-after(async () => {
-  client.close()
-  for (const cleanup of cleanups.reverse()) await cleanup()
+  suite.after(() => client.close())
 })
 
 /** Spawn by the watched client; the actor's document. */

@@ -5,21 +5,17 @@
 // websocket_life.test.mjs.
 
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 
+import { suite } from './lib/suite.mjs'
 import { start } from './lib/trouped.mjs'
 import { eventually } from './lib/wait.mjs'
 import { openWebSocket } from './lib/websocket.mjs'
 
 let node
-const cleanups = []
 
 before(async () => {
-  node = await start({ after: (fn) => cleanups.push(fn) })
-})
-
-after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup()
+  node = await start(suite)
 })
 
 /** A client that goes with the test. */
@@ -173,7 +169,7 @@ test('a frame that is not an operation is an error, and the session lives on', a
     ['{"op":"subscribe","id":1,"to":"@x","topic":"cluster"}', 'schema'],
     ['{"op":"subscribe","id":1,"topic":"weather"}', 'schema'],
     ['{"op":"ping","extra":1}', 'schema'],
-    [`{"op":"ping","x":${'['.repeat(200)}${']'.repeat(200)}}`, 'limit'],
+    [`{"op":"ping","x":${'['.repeat(200)}${']'.repeat(200)}}`, 'malformed'],
   ]
   for (const [text, code] of rows) {
     client.sendText(text)

@@ -4,8 +4,9 @@
 // to, with a cursor that outlives the connection.
 
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 
+import { suite } from './lib/suite.mjs'
 import { start } from './lib/trouped.mjs'
 import { eventually } from './lib/wait.mjs'
 import { openWebSocket } from './lib/websocket.mjs'
@@ -13,14 +14,9 @@ import { openWebSocket } from './lib/websocket.mjs'
 const EVENTS_KEPT = 1024 // TROUPE_TOPIC_EVENTS_MAX
 
 let node
-const cleanups = []
 
 before(async () => {
-  node = await start({ after: (fn) => cleanups.push(fn) })
-})
-
-after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup()
+  node = await start(suite)
 })
 
 async function connect(t) {

@@ -8,9 +8,10 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 
 import { Connection, requestBytes } from './lib/socket.mjs'
+import { suite } from './lib/suite.mjs'
 import { isSanitized, start, temporaryFolder } from './lib/trouped.mjs'
 import { eventually } from './lib/wait.mjs'
 import { closePayload, frameBytes, handshake, opcode, openWebSocket } from './lib/websocket.mjs'
@@ -21,10 +22,9 @@ let node
 let observer
 let counted = 0
 let before_
-const cleanups = []
 
 before(async () => {
-  node = await start({ after: (fn) => cleanups.push(fn) }, ['--workers', '1'])
+  node = await start(suite, ['--workers', '1'])
   await node.spawn('counter', { name: 'observed' })
   await node.spawn('echo', { name: 'echo' })
   await node.spawn('faulty', { name: 'faulty' })
@@ -34,11 +34,7 @@ before(async () => {
   observer = await openWebSocket(node)
   await observer.ask('ping')
   before_ = { descriptors: node.descriptors(), memory: node.memory() }
-})
-
-after(async () => {
-  observer.abort()
-  for (const cleanup of cleanups.reverse()) await cleanup()
+  suite.after(() => observer.abort())
 })
 
 /** The observer's session is there, has lost nothing, and was told nothing. */

@@ -60,6 +60,7 @@ struct model_actor {
 struct model_call {
     uint32_t caller, callee; /* caller 0: an outsider */
     uint64_t deadline_ms;
+    uint64_t given_up_ms;    /* when its outsider cancelled it, or 0 */
     enum model_answer answer;
     bool wait, over;
     bool refused; /* it was never accepted */

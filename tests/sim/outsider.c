@@ -128,7 +128,7 @@ static void ask_call(troupe_worker *worker, uint32_t to)
     model_calling(0, to, id);
     model_sending(0, to);
     troupe_request_call(worker, &asked->request, on_done, model_actor_at(to)->ref, troupe_view_of("work"), body,
-                        troupe_view_of("sim"), timeout_ms);
+                        (troupe_caller){.subject = troupe_view_of("sim")}, timeout_ms);
     /* It took effect unless it was refused at once, without having been seen. */
     bool refused = !asked->open && model.calls.at[id].answer == MODEL_UNSEEN;
     model.calls.at[id].refused = refused;
@@ -212,8 +212,10 @@ void outsider_act(troupe_worker *worker)
         struct asked *asked = &asked_all[sim_below(SIM_REQUESTS_MAX)];
         if (asked->open && asked->request.worker == worker && may_cancel(asked)) {
             asked->open = false;
-            if (asked->what == ASK_CALL)
+            if (asked->what == ASK_CALL) {
                 model.calls.at[asked->call].over = true;
+                model.calls.at[asked->call].given_up_ms = sim_now_ms();
+            }
             troupe_request_cancel(&asked->request);
         }
         break;
@@ -232,9 +234,9 @@ void outsider_act(troupe_worker *worker)
         uint32_t energy = 3 + sim_below(6);
         troupe_body body = chaos_body(sim_random(), 0, to, energy, 0, 0);
         model_sending(0, to);
-        model_sent(
-            0, to,
-            troupe_worker_cast(worker, model_actor_at(to)->ref, troupe_view_of("note"), body, troupe_view_of("sim")));
+        model_sent(0, to,
+                   troupe_worker_cast(worker, model_actor_at(to)->ref, troupe_view_of("note"), body,
+                                      (troupe_caller){.subject = troupe_view_of("sim")}));
         break;
     }
     default:

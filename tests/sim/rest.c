@@ -7,18 +7,28 @@
 
 #include <string.h>
 
-#define LATE_MS 2u /* a timer may be late by the tick of the wheel */
+#define LATE_MS 2u  /* a timer may be late by the tick of the wheel */
+#define LOOK_MS 50u /* so often a draining actor looks whether its askers are there (wait.c) */
 
 /* Its message lane does not move until somebody else does something. */
 static bool lane_pauses(const struct model_actor *actor) { return actor->waits || actor->starting; }
 
-/* Draining waits for its own calls and for those that it has to answer, also when their callers are gone. */
+/* Is this kept call one that a drain waits for? An actor that asked may be gone; an outsider may not, for long. */
+static bool is_owed(uint32_t id)
+{
+    const struct model_call *call = &model.calls.at[id];
+
+    return sim_now_ms() < call->deadline_ms + LATE_MS &&
+           (call->given_up_ms == 0 || sim_now_ms() < call->given_up_ms + LOOK_MS + LATE_MS);
+}
+
+/* Draining waits for its own calls and for those that it has to answer. */
 static bool has_open(uint32_t i)
 {
     const struct model_actor *actor = model_actor_at(i);
 
     for (uint32_t k = 0; k < MODEL_KEPT_MAX; k++)
-        if (actor->kept[k] != 0 && sim_now_ms() < model.calls.at[actor->kept[k]].deadline_ms + LATE_MS)
+        if (actor->kept[k] != 0 && is_owed(actor->kept[k]))
             return true;
     for (uint32_t id = model.calls_from; id < model.calls.count; id++)
         if (!model.calls.at[id].over && model.calls.at[id].caller == i)

@@ -185,9 +185,11 @@ static bool parse(const struct flight *flight, struct service_request *request)
     } else if (take(&rest, "/nodes/")) {
         const char *slash = memchr(rest.ptr, '/', rest.len);
         request->node = (troupe_view){rest.ptr, slash != NULL ? (size_t)(slash - rest.ptr) : rest.len};
-        bool is_renew = slash != NULL && slash[1] == 'r';
+        char word = slash != NULL ? slash[1] : '\0';
         request->what = is_put ? SERVICE_REGISTER
-                      : slash == NULL ? SERVICE_LEAVE : is_renew ? SERVICE_RENEW : SERVICE_DRAIN;
+                      : slash == NULL ? SERVICE_LEAVE
+                      : word == 'r' ? SERVICE_RENEW : word == 'n' ? SERVICE_NAMES : SERVICE_DRAIN;
+        world.stats.batches += word == 'n';
     } else {
         request->what = SERVICE_LIST;
     }

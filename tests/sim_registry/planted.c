@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The proof that the simulator of the cluster can find a bug: a build of the registry with seven bugs planted in it
+ * The proof that the simulator of the cluster can find a bug: a build of the registry with eight bugs planted in it
  * (registry/plant.h), of which one at a time is switched on. Each must be found, and nothing when all are off. Speaks
  * TAP.
  *
@@ -26,6 +26,7 @@ static const char *const plants[] = {
     "a node that has left comes back",
     "names are not claimed again after a restart",
     "a member that is verified again is told as new",
+    "a name that a batch was refused is taken for granted",
 };
 enum { PLANTS = sizeof plants / sizeof plants[0] };
 

@@ -71,7 +71,7 @@ struct process {
 
 struct world_stats {
     uint64_t steps, restarts, restarts_unmarked, kills, reuses, lost, refused, downs, lefts, grants, refusals, name_losts,
-        timeouts, replays, finds, wrong_identity, lists;
+        timeouts, replays, finds, wrong_identity, lists, batches;
 };
 
 struct world_options {

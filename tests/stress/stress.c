@@ -403,7 +403,8 @@ static void ask(struct driver *driver)
         troupe_request_info(driver->worker, request, on_done, to, 1 + draw(driver, 100));
     else
         troupe_request_call(driver->worker, request, on_done, to, troupe_view_of("work"),
-                            troupe_body_bytes(&note, sizeof note, NULL), troupe_view_of("stress"), draw(driver, 50));
+                            troupe_body_bytes(&note, sizeof note, NULL),
+                            (troupe_caller){.subject = troupe_view_of("stress")}, draw(driver, 50));
 }
 
 static void end_all(void)

@@ -334,7 +334,7 @@ static void step(struct driver *driver)
         return;
     default:
         rc = troupe_worker_cast(driver->worker, ref_at(draw(driver, BOARD)), troupe_view_of("go"), troupe_body_none(),
-                                troupe_view_of(""));
+                                (troupe_caller){0});
         (void)rc; /* most have ended */
     }
 }

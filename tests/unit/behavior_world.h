@@ -165,7 +165,7 @@ static int call_body(troupe_ref ref, const char *type, troupe_body body, uint32_
 {
     troupe_request request = request_new();
 
-    troupe_request_call(world.worker, &request, on_done, ref, troupe_view_of(type), body, (troupe_view){0}, timeout_ms);
+    troupe_request_call(world.worker, &request, on_done, ref, troupe_view_of(type), body, (troupe_caller){0}, timeout_ms);
     return until_done();
 }
 

@@ -99,10 +99,10 @@ static void test_topic_publishes_what_it_is_sent(void **state)
     assert_next_event(&reader, "any.type", NULL, "{not json");
     assert_int_equal(call_body(topic, "large", troupe_body_bytes(large, len, NULL), 0), TROUPE_E_TOO_LARGE);
     assert_int_equal(troupe_worker_cast(world.worker, topic, troupe_view_of("large"), troupe_body_bytes(large, len, NULL),
-                                        troupe_view_of("")),
+                                        (troupe_caller){0}),
                      0); /* nobody to tell */
     assert_int_equal(
-        troupe_worker_cast(world.worker, topic, troupe_view_of("cast"), troupe_body_none(), troupe_view_of("")), 0);
+        troupe_worker_cast(world.worker, topic, troupe_view_of("cast"), troupe_body_none(), (troupe_caller){0}), 0);
     run_due();
     assert_next_event(&reader, "cast", NULL, "");
     free(large);
@@ -110,6 +110,9 @@ static void test_topic_publishes_what_it_is_sent(void **state)
 }
 
 /* ---- counter ---- */
+
+#define OPEN_16 "[[[[[[[[[[[[[[[["
+#define OPEN_64 OPEN_16 OPEN_16 OPEN_16 OPEN_16
 
 static void test_counter_counts(void **state)
 {
@@ -134,6 +137,7 @@ static void test_counter_counts(void **state)
         {"add", "5", TROUPE_E_SCHEMA, NULL},
         {"add", "{\"by\":1", TROUPE_E_MALFORMED, NULL},
         {"add", "{\"by\":1} x", TROUPE_E_MALFORMED, NULL},
+        {"add", "{\"to\":" OPEN_64, TROUPE_E_MALFORMED, "nested deeper than 64 levels"},
         {"subtract", "{}", TROUPE_E_UNKNOWN_TYPE, NULL},
         {"get", "", 0, "{\"value\":-9223372036854775808}"},
     };
@@ -159,7 +163,7 @@ static void test_counter_takes_casts_and_forgives_bad_ones(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
         assert_int_equal(troupe_worker_cast(world.worker, counter, troupe_view_of("add"),
-                                            troupe_body_json(bodies[i], strlen(bodies[i])), (troupe_view){0}), 0);
+                                            troupe_body_json(bodies[i], strlen(bodies[i])), (troupe_caller){0}), 0);
     assert_int_equal(call(counter, "get", ""), 0);
     assert_string_equal(world.outcome.body, "{\"value\":3}");
 }
@@ -461,12 +465,12 @@ static void test_relay_passes_calls_casts_and_errors(void **state)
 
     (void)state;
     assert_int_equal(troupe_worker_cast(world.worker, relay, troupe_view_of("noop"), troupe_body_none(),
-                                        (troupe_view){0}), 0);
+                                        (troupe_caller){0}), 0);
     assert_int_equal(call(relay, "report", ""), 0);
     assert_reply_has("\"noops\":1");
     CHECK_ROWS(relay, rows);
     assert_int_equal(troupe_worker_cast(world.worker, relay, troupe_view_of("noop"), troupe_body_none(),
-                                        (troupe_view){0}), 0);
+                                        (troupe_caller){0}), 0);
     advance_ms(1);
     assert_int_equal(world.ended, 1); /* the relay outlives what it relays to */
 }

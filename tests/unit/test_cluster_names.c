@@ -370,7 +370,7 @@ static void test_another_home_is_out_of_reach_in_a_cluster_and_gone_without(void
     troupe_system_set_clustered(lab.system, true);
     assert_int_equal(troupe_system_peek(lab.system, far, &peek), TROUPE_E_UNREACHABLE);
     assert_int_equal(
-        troupe_worker_cast(lab.worker, far, troupe_view_of("note"), troupe_body_none(), troupe_view_of("")),
+        troupe_worker_cast(lab.worker, far, troupe_view_of("note"), troupe_body_none(), (troupe_caller){0}),
         TROUPE_E_UNREACHABLE);
     other.ref = far;
     a.other = &other;

@@ -59,7 +59,7 @@ static void on_first(troupe_request *request, const troupe_answer *answer)
     renewal.answers[0]++;
     troupe_request_cancel(&renewal.second);
     troupe_request_call(lab.worker, &renewal.third, on_third, renewal.keeper, troupe_view_of("ask"),
-                        troupe_body_none(), troupe_view_of(""), 5000);
+                        troupe_body_none(), (troupe_caller){0}, 5000);
 }
 
 static int keep(troupe_ctx *ctx, struct puppet *self) { return troupe_reply_keep(ctx, &self->handle); }
@@ -74,11 +74,11 @@ static void test_a_request_made_in_the_answer_of_another_has_its_own_deadline(vo
     memset(&renewal, 0, sizeof renewal);
     renewal.keeper = keeper.ref;
     troupe_request_call(lab.worker, &renewal.first, on_first, keeper.ref, troupe_view_of("ask"), troupe_body_none(),
-                        troupe_view_of(""), 100);
+                        (troupe_caller){0}, 100);
     lab_run(&lab);
     lab_pass(&lab, 1);
     troupe_request_call(lab.worker, &renewal.second, on_second, keeper.ref, troupe_view_of("ask"), troupe_body_none(),
-                        troupe_view_of(""), 100);
+                        (troupe_caller){0}, 100);
     lab_run(&lab);
     lab.now_ns += 200 * NS_PER_MS; /* both are due in one poll */
     lab_run(&lab);
@@ -112,7 +112,7 @@ static void test_a_large_message_for_a_predecessor_does_not_make_the_mailbox_ful
     lab_run(&lab);
     assert_int_equal(atomic_load_relaxed(&actor->mailbox_bytes), 0);
     assert_int_equal(troupe_worker_cast(lab.worker, successor.ref, troupe_view_of("note"),
-                                        troupe_body_bytes(big, sizeof big, NULL), troupe_view_of("")), 0);
+                                        troupe_body_bytes(big, sizeof big, NULL), (troupe_caller){0}), 0);
     lab_run(&lab);
     assert_int_equal(successor.notes, 1);
 }
@@ -143,7 +143,7 @@ static void test_a_message_to_an_actor_that_is_not_made_yet_is_refused(void **st
     (void)state;
     atomic_store_relaxed(&actor->identity, UINT64_C(1) << 32); /* spawn was interrupted here; the name was taken before */
     troupe_ref ref = actor_ref(lab.system, actor);
-    assert_int_equal(troupe_worker_cast(lab.worker, ref, troupe_view_of("note"), troupe_body_none(), troupe_view_of("")),
+    assert_int_equal(troupe_worker_cast(lab.worker, ref, troupe_view_of("note"), troupe_body_none(), (troupe_caller){0}),
                      TROUPE_E_NOT_FOUND);
     atomic_store_relaxed(&actor->identity, 0);
     troupe__slots_give(&lab.system->slots, &lab.worker->slots, actor);
@@ -260,7 +260,7 @@ static void test_a_body_larger_than_the_whole_mailbox_is_too_large_not_full_for_
     (void)state;
     lab_spawn(&lab, &small, &(troupe_spawn_opts){.mailbox_bytes_max = 1000});
     assert_int_equal(troupe_worker_cast(lab.worker, small.ref, troupe_view_of("note"),
-                                        troupe_body_bytes(big, sizeof big, NULL), troupe_view_of("")),
+                                        troupe_body_bytes(big, sizeof big, NULL), (troupe_caller){0}),
                      TROUPE_E_TOO_LARGE);
 }
 
@@ -328,7 +328,7 @@ static void test_the_answer_of_a_request_starts_nothing_while_the_system_is_free
     keeper.on_ask = keep;
     lab_spawn(&own, &keeper, NULL);
     troupe_request_call(own.worker, &request, spawn_in_answer, keeper.ref, troupe_view_of("ask"), troupe_body_none(),
-                        troupe_view_of(""), 1000);
+                        (troupe_caller){0}, 1000);
     lab_run(&own);
     troupe_system_free(own.system);
     assert_int_equal(keeper.finis, 1);
@@ -380,7 +380,7 @@ static void watch_with_a_reader(const struct puppet *target)
     troupe_request_spawn(lab.worker, &request, spawned, &(troupe_spawn_opts){.behavior = "reader"});
     lab_run(&lab);
     assert_int_equal(troupe_worker_cast(lab.worker, reader, troupe_view_of("watch"),
-                                        troupe_body_bytes(&target->ref, sizeof target->ref, NULL), troupe_view_of("")), 0);
+                                        troupe_body_bytes(&target->ref, sizeof target->ref, NULL), (troupe_caller){0}), 0);
     lab_run(&lab);
     down_words_len = 0;
 }
@@ -485,7 +485,7 @@ static void test_a_long_detail_of_an_error_is_cut_for_all_and_not_inside_a_lette
     target.on_ask = refuse_with_many_words;
     lab_spawn(&lab, &target, NULL);
     troupe_request_call(lab.worker, &request, note_detail, target.ref, troupe_view_of("ask"), troupe_body_none(),
-                        troupe_view_of(""), 100);
+                        (troupe_caller){0}, 100);
     lab_run(&lab);
     assert_int_equal(detail_len, 199);
 }

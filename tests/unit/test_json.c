@@ -621,7 +621,7 @@ static void test_depth_is_bounded(void **state)
 
         /* by steps half-way down, then as a raw value: the limit is the same one */
         len = nest(text, TROUPE_JSON_DEPTH_MAX + 1, objects);
-        assert_int_equal(troupe_json_validate(text, len, &offset), TROUPE_E_LIMIT);
+        assert_int_equal(troupe_json_validate(text, len, &offset), TROUPE_E_MALFORMED);
         troupe_json_read_init(&r, text, len);
         while (depth < 30 &&
                (objects && depth % 2 == 1 ? troupe_json_next_member(&r, &key) : troupe_json_next_item(&r))) {
@@ -629,7 +629,7 @@ static void test_depth_is_bounded(void **state)
         }
         assert_int_equal(depth, 30);
         troupe_json_skip(&r);
-        assert_error(&r, TROUPE_E_LIMIT, offset);
+        assert_error(&r, TROUPE_E_MALFORMED, offset);
 
         /* by steps only */
         troupe_json_read_init(&r, text, len);
@@ -637,7 +637,7 @@ static void test_depth_is_bounded(void **state)
             depth++;
         }
         assert_int_equal(depth, TROUPE_JSON_DEPTH_MAX);
-        assert_error(&r, TROUPE_E_LIMIT, offset);
+        assert_error(&r, TROUPE_E_MALFORMED, offset);
     }
 }
 

@@ -263,7 +263,7 @@ static void test_written_depth_is_bounded(void **state)
     troupe_json_write_array_begin(&w);
     troupe_json_write_raw(&w, (troupe_view){text, sizeof(text)});
     troupe_json_write_array_end(&w);
-    assert_int_equal(troupe_json_write_end(&w), TROUPE_E_LIMIT);
+    assert_int_equal(troupe_json_write_end(&w), TROUPE_E_MALFORMED);
 }
 
 static void test_a_length_that_cannot_be_counted(void **state)

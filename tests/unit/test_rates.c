@@ -92,6 +92,23 @@ static void connections_of_an_address_are_capped_test(void **state)
     addresses_free(addresses);
 }
 
+/* Symptom: a connection that the HTTP library closed by itself counted for ever once its descriptor was another's. */
+static void a_descriptor_that_was_closed_without_a_word_counts_no_more_test(void **state)
+{
+    struct addresses *addresses = NULL;
+    (void)state;
+    assert_int_equal(addresses_new(0, 2, &addresses), 0);
+    assert_true(enter(addresses, 10, "192.0.2.1", 0));
+    assert_true(enter(addresses, 11, "192.0.2.1", 0));
+    addresses_move(addresses, 11, 10);
+    assert_true(enter(addresses, 12, "192.0.2.1", 0));
+    assert_false(enter(addresses, 13, "192.0.2.1", 0));
+    addresses_leave(addresses, 10);
+    addresses_leave(addresses, 12);
+    assert_int_equal(addresses_count(addresses), 0);
+    addresses_free(addresses);
+}
+
 static void a_network_of_ipv6_is_one_address_test(void **state)
 {
     struct addresses *addresses = NULL;
@@ -192,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rate_lets_a_second_s_worth_through_at_once_and_then_its_pace_test),
         cmocka_unit_test(no_rate_is_no_limit_test), cmocka_unit_test(connections_of_an_address_are_capped_test),
+        cmocka_unit_test(a_descriptor_that_was_closed_without_a_word_counts_no_more_test),
         cmocka_unit_test(a_network_of_ipv6_is_one_address_test),
         cmocka_unit_test(loopback_and_sockets_without_address_are_exempt_test),
         cmocka_unit_test(a_new_connection_does_not_come_with_a_new_rate_test),

@@ -14,7 +14,7 @@
 
 #include "registry/client.h"
 
-enum { LEASE_MS = 10000, MARGIN_MS = 2000, CALLS_MAX = 64 };
+enum { LEASE_MS = 10000, MARGIN_MS = 2000, CALLS_MAX = 64, CLIENT_BATCH_NAMES = 256 };
 
 static const struct registry_secret secret = {.bytes = "sixteen bytes and a few more", .len = 28};
 static const troupe_home self = {0, 5};
@@ -26,6 +26,7 @@ struct call {
     char what[200];              /* "PUT /v1/registry/nodes/n.0000000000005" */
     char nonce[AUTH_NONCE_TEXT];
     char body[512];
+    unsigned names, held;        /* items of a batch */
     uint32_t timeout_ms;
 };
 
@@ -51,12 +52,21 @@ static void tell(const char *format, ...)
 
 #define assert_told(text) (assert_string_equal(world.log, text), world.log[0] = '\0')
 
+static unsigned count_of(const char *text, const char *word)
+{
+    unsigned count = 0;
+    for (; text != NULL && (text = strstr(text, word)) != NULL; text += strlen(word))
+        count++;
+    return count;
+}
+
 static void perform(void *user, const struct registry_call *call)
 {
     struct call *to = &world.calls[world.count++];
     (void)user;
     assert_true(world.count <= CALLS_MAX);
-    *to = (struct call){.id = call->id, .timeout_ms = call->timeout_ms};
+    *to = (struct call){.id = call->id, .timeout_ms = call->timeout_ms, .names = count_of(call->body, "\"name\":"),
+                        .held = count_of(call->body, "\"held\":true")};
     snprintf(to->what, sizeof to->what, "%s %s", call->method, call->target);
     if (call->body != NULL)
         snprintf(to->body, sizeof to->body, "%s", call->body);
@@ -163,6 +173,15 @@ static struct call *open_call(const char *what)
     return NULL;
 }
 
+static const struct call *open_name_call(void)
+{
+    for (unsigned i = 0; i < world.count; i++) {
+        if (strstr(world.calls[i].what, "/names") != NULL)
+            return &world.calls[i];
+    }
+    return NULL;
+}
+
 static struct call take(const char *what)
 {
     struct call *call = open_call(what);
@@ -217,6 +236,7 @@ static void wait_for(const char *what)
 #define LEAVE "DELETE /v1/registry/nodes/n.0000000000005"
 #define LIST "GET /v1/registry/nodes"
 #define WATCH "GET /v1/registry/watch"
+#define BATCH "POST /v1/registry/nodes/n.0000000000005/names"
 #define CLAIM_A "PUT /v1/registry/names/a"
 #define RELEASE_A "DELETE /v1/registry/names/a"
 #define LOOKUP_A "GET /v1/registry/names/a"
@@ -428,6 +448,22 @@ static void names_are_given_up_before_the_lease_ends_test(void **state)
     answer(RENEW, 200, LEASE("e1", "up", ""));
     assert_told("up;");
     assert_non_null(open_call(RELEASE_A));
+}
+
+/* A process that was stopped is asked before it has looked at the time. */
+static void a_node_that_slept_through_its_lease_answers_nothing_from_memory_test(void **state)
+{
+    (void)state;
+    be_up();
+    assert_int_equal(registry_client_named(world.client, A, one, true, world.now_ms), 0);
+    answer(CLAIM_A, 200, "{}");
+    assert_in_range(registry_client_names_until_ms(world.client), world.now_ms, world.now_ms + LEASE_MS - MARGIN_MS);
+    world.now_ms += LEASE_MS;
+    assert_in_range(registry_client_names_until_ms(world.client), 0, world.now_ms - 1);
+    assert_int_equal(registry_client_claim(world.client, 1, A, one, world.now_ms), TROUPE_E_REGISTRY_LOST);
+    assert_told("lost a 1;lost!;");
+    assert_int_equal(registry_client_find(world.client, 2, A, world.now_ms), TROUPE_E_REGISTRY_LOST);
+    assert_int_equal(registry_client_names_until_ms(world.client), 0);
 }
 
 static void the_lease_counts_from_when_the_renewal_was_sent_test(void **state)
@@ -740,6 +776,116 @@ static void name_calls_are_at_most_so_many_and_one_for_each_name_test(void **sta
     assert_int_equal(world.count, before);
 }
 
+/* Actors of this node take names so quickly that those behind the first four go together. */
+static void take_names(const char *names)
+{
+    for (; *names != '\0'; names++)
+        assert_int_equal(registry_client_named(world.client, (troupe_view){names, 1}, one, true, world.now_ms), 0);
+}
+
+#define CLAIM_B "PUT /v1/registry/names/b"
+#define CLAIM_C "PUT /v1/registry/names/c"
+#define CLAIM_D "PUT /v1/registry/names/d"
+
+static bool holds(char name) { return registry_client_holds(world.client, (troupe_view){&name, 1}, one, world.now_ms); }
+
+static void a_batch_tells_which_names_are_refused_test(void **state)
+{
+    (void)state;
+    be_up();
+    take_names("abcdefgh");
+    assert_null(open_call(BATCH));
+    answer(CLAIM_A, 200, "{}");
+    assert_int_equal(open_call(BATCH)->names, 4);
+    answer(BATCH, 200, "{\"refused\":[{\"name\":\"e\",\"code\":\"name_taken\",\"actor\":\"n.0000000000006.1.1\"},"
+                       "{\"name\":\"f\",\"code\":\"registry_lost\"},{\"name\":\"b\",\"code\":\"name_taken\"},"
+                       "{\"name\":\"z\",\"code\":\"name_taken\"},{\"code\":\"name_taken\"},7]}");
+    assert_told("lost e 1;"); /* b has a call of its own, z nobody has heard of */
+    assert_false(holds('f'));
+    assert_true(holds('g') && holds('h'));
+    answer(CLAIM_B, 200, "{}");
+    answer(CLAIM_C, 200, "{}");
+    answer(CLAIM_D, 200, "{}");
+    wait_for("PUT /v1/registry/names/f");
+    answer("PUT /v1/registry/names/f", 200, "{}");
+    assert_true(holds('b') && holds('f'));
+}
+
+static void names_are_given_back_in_batches_too_test(void **state)
+{
+    (void)state;
+    be_up();
+    take_names("abcdefgh");
+    for (const char *what = CLAIM_A; what != NULL; what = open_call(CLAIM_B) != NULL ? CLAIM_B : NULL)
+        answer(what, 200, "{}");
+    answer(BATCH, 200, "{\"refused\":[]}");
+    for (const char *name = "efgh"; *name != '\0'; name++)
+        (void)registry_client_named(world.client, (troupe_view){name, 1}, one, false, world.now_ms);
+    take_names("i");
+    answer(CLAIM_C, 200, "{}");
+    const struct call *batch = open_call(BATCH);
+    assert_non_null(batch);
+    assert_non_null(strstr(batch->body, "\"release\":[{\"name\":"));
+    answer(BATCH, 200, "{\"refused\":[]}");
+    assert_false(holds('g') || holds('h'));
+    assert_told("");
+}
+
+static void a_batch_without_answer_is_asked_again_above_its_floor_test(void **state)
+{
+    (void)state;
+    be_up();
+    take_names("abcdefgh");
+    answer(CLAIM_A, 200, "{}");
+    answer(CLAIM_B, 200, "{}");
+    answer(CLAIM_C, 200, "{}");
+    answer(CLAIM_D, 200, "{}");
+    assert_non_null(strstr(open_call(BATCH)->body, "\"seq\":5,\"floor\":2"));
+    fail_call(BATCH);
+    assert_false(holds('e'));
+    wait_for(BATCH);
+    assert_int_equal(open_call(BATCH)->names, 4);
+    assert_non_null(strstr(open_call(BATCH)->body, "\"seq\":6,\"floor\":6"));
+    answer_as(BATCH, 200, "{\"refused\":[]}", false); /* not proven: nothing is known */
+    assert_false(holds('e'));
+    wait_for(BATCH);
+    answer_as(BATCH, 413, PROBLEM("too_large"), false); /* the registry's node takes small bodies only */
+    while (!holds('e') || !holds('h')) {
+        wait_for(BATCH);
+        assert_true(open_call(BATCH)->names <= CLIENT_BATCH_NAMES / 2);
+        answer(BATCH, 200, "{\"refused\":[]}");
+    }
+}
+
+/* By a call for each, sixteen at a time, this would take longer than the lease. */
+static void a_hundred_thousand_names_are_claimed_again_within_the_lease_test(void **state)
+{
+    enum { NAMES = 100000, CALLS = NAMES / CLIENT_BATCH_NAMES + 16 };
+    unsigned calls = 0, held = 0;
+    char name[16];
+    (void)state;
+    be_up();
+    for (unsigned i = 0; i < NAMES; i++) {
+        snprintf(name, sizeof name, "name-%u", i);
+        assert_int_equal(registry_client_named(world.client, troupe_view_of(name), one, true, world.now_ms), 0);
+    }
+    for (const struct call *call; (call = open_name_call()) != NULL; calls++)
+        answer(call->what, 200, "{\"refused\":[]}");
+    assert_in_range(calls, NAMES / CLIENT_BATCH_NAMES, CALLS);
+    wait_for(RENEW);
+    answer(RENEW, 412, PROBLEM("wrong_epoch"));
+    answer(FIND, 200, INFO("e2"));
+    answer(PUT_NODE, 200, LEASE("e2", "up", ""));
+    calls = 0;
+    for (const struct call *call; (call = open_name_call()) != NULL; calls++) {
+        held += call->held;
+        answer(call->what, 200, "{\"refused\":[]}");
+    }
+    assert_in_range(calls, NAMES / CLIENT_BATCH_NAMES, CALLS);
+    assert_int_equal(held, NAMES);
+    world.log[0] = '\0';
+}
+
 /* ---- the member list ---- */
 
 static void the_watch_tells_each_event_once_test(void **state)
@@ -790,6 +936,7 @@ int main(void)
         TEST(renewals_are_tried_again_then_the_registry_is_looked_for),
         TEST(a_lease_that_is_over_is_final),
         TEST(names_are_given_up_before_the_lease_ends),
+        TEST(a_node_that_slept_through_its_lease_answers_nothing_from_memory),
         TEST(the_lease_counts_from_when_the_renewal_was_sent),
         TEST(a_call_that_the_driver_forgets_is_ended),
         TEST(a_record_that_is_not_found_good_is_sent_again),
@@ -805,6 +952,10 @@ int main(void)
         TEST(finds_are_answered_in_every_case),
         TEST(a_question_is_answered_by_its_deadline),
         TEST(name_calls_are_at_most_so_many_and_one_for_each_name),
+        TEST(a_batch_tells_which_names_are_refused),
+        TEST(names_are_given_back_in_batches_too),
+        TEST(a_batch_without_answer_is_asked_again_above_its_floor),
+        TEST(a_hundred_thousand_names_are_claimed_again_within_the_lease),
         TEST(the_watch_tells_each_event_once),
         TEST(missed_events_are_told_from_the_list),
     };

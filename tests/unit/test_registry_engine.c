@@ -269,6 +269,24 @@ static void crashed_nodes_stay_listed_test(void **state)
     end();
 }
 
+/* What members said while this process was stopped waits in its sockets, behind the end of their leases. */
+static void a_registry_that_slept_ends_no_lease_for_it_test(void **state)
+{
+    (void)state;
+    begin(false);
+    join_up(5, 0);
+    join_up(6, 4000);
+    world.log[0] = '\0';
+    registry_slept(world.registry, 3 * LEASE_MS);
+    assert_int_equal(renew_error(5, 3 * LEASE_MS), 0);
+    assert_log("");
+    assert_int_equal(registry_tick(world.registry, 4 * LEASE_MS), 4000); /* 6 says nothing; 5 has renewed */
+    assert_log("down 5;");
+    (void)registry_tick(world.registry, 4 * LEASE_MS + 4000);
+    assert_log("down 6;");
+    end();
+}
+
 static void a_node_that_left_or_died_never_comes_back_test(void **state)
 {
     troupe_ref holder;
@@ -519,6 +537,7 @@ int main(void)
         cmocka_unit_test(draining_is_told_once_and_stays_test),
         cmocka_unit_test(a_member_is_asked_to_drain_by_its_renewal_test),
         cmocka_unit_test(crashed_nodes_stay_listed_test),
+        cmocka_unit_test(a_registry_that_slept_ends_no_lease_for_it_test),
         cmocka_unit_test(a_node_that_left_or_died_never_comes_back_test),
         cmocka_unit_test(who_cannot_be_a_member_is_told_the_remedy_test),
         cmocka_unit_test(the_own_record_changes_and_drains_once_test),

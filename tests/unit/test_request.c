@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Requests of outsiders that monitor: exactly one down, behind what came before it, and nothing left at the target. */
+ * Requests of outsiders: whose messages they are, and what is left of them when the asker goes; those that monitor:
+ * exactly one down, behind what came before it, and nothing left at the target. */
 #include "lib/lab.h"
 
 #include "core/worker.h"
@@ -241,17 +242,239 @@ static void test_a_down_comes_behind_a_reply(void **state)
     troupe_request_monitor(second, &down, on_down, target.ref);
     lab_run(&pair); /* the first steals the actor, which goes idle */
     troupe_request_call(second, &reply, on_reply, target.ref, troupe_view_of("ask"), troupe_body_none(),
-                        troupe_view_of(""), 0);
+                        (troupe_caller){0}, 0);
     assert_int_equal(target.asks, 1);
     lab_do(&pair, &target, reply_to_kept);
     assert_string_equal(order, "");
     troupe_request_call(second, &null, on_null, target.ref, troupe_view_of("note"), troupe_body_none(),
-                        troupe_view_of(""), 0);
+                        (troupe_caller){0}, 0);
     assert_string_equal(order, "n");
     assert_int_equal(target.ends, 1);
     (void)troupe_worker_poll(second, pair.now_ns, 8);
     assert_string_equal(order, "nrd");
     lab_close(&pair);
+}
+
+/* ---- who asks ---- */
+
+static const troupe_home session = {.high = 5, .low = 6};
+static const troupe_caller alice = {.home = {.high = 5, .low = 6}, .subject = {"alice", 5}};
+static troupe_ref heard_from;
+static char heard_subject[16];
+
+static int hear_caller(troupe_ctx *ctx, struct puppet *self)
+{
+    troupe_view subject = troupe_msg_subject(self->msg);
+
+    heard_from = self->msg->from;
+    assert_true(subject.len < sizeof heard_subject);
+    memcpy(heard_subject, subject.ptr, subject.len);
+    heard_subject[subject.len] = '\0';
+    return self->msg->kind == TROUPE_MSG_CALL ? troupe_reply(ctx, troupe_body_json("1", 1)) : 0;
+}
+
+static void assert_heard(troupe_home home, const char *subject)
+{
+    assert_true(troupe_ref_equal(heard_from, (troupe_ref){.home = home}));
+    assert_string_equal(heard_subject, subject);
+    heard_from = (troupe_ref){0};
+}
+
+static void test_a_message_names_its_caller(void **state)
+{
+    PUPPET(target, 't');
+    const troupe_caller nobody = {0}, nameless = {.home = session};
+    static const char long_subject[TROUPE_SUBJECT_BYTES_MAX + 1];
+    const troupe_caller too_long = {.subject = {long_subject, sizeof long_subject}};
+    troupe_view note_type = troupe_view_of("note"), ask_type = troupe_view_of("ask");
+    troupe_request reply = {0};
+
+    (void)state;
+    order[0] = '\0';
+    lab_spawn(&lab, &target, NULL);
+    target.on_note = target.on_ask = hear_caller;
+    assert_int_equal(troupe_worker_cast(lab.worker, target.ref, note_type, troupe_body_none(), alice), 0);
+    lab_run(&lab);
+    assert_heard(session, "alice");
+    assert_int_equal(troupe_worker_cast(lab.worker, target.ref, note_type, troupe_body_none(), nameless), 0);
+    lab_run(&lab);
+    assert_heard(session, "");
+    assert_int_equal(troupe_worker_cast(lab.worker, target.ref, note_type, troupe_body_none(), nobody), 0);
+    lab_run(&lab);
+    assert_heard(troupe_system_home(lab.system), "");
+    assert_int_equal(troupe_worker_cast(lab.worker, target.ref, note_type, troupe_body_none(), too_long),
+                     TROUPE_E_INVALID);
+    troupe_request_call(lab.worker, &reply, on_reply, target.ref, ask_type, troupe_body_bytes("x", 1, "a/b"), alice, 0);
+    lab_run(&lab);
+    assert_heard(session, "alice");
+    assert_string_equal(order, "r"); /* the reply finds the request, wherever it is from */
+}
+
+static int take_args(troupe_ctx *ctx, void *memory, const troupe_msg *args)
+{
+    struct puppet self = {.msg = args};
+
+    (void)memory;
+    return hear_caller(ctx, &self);
+}
+
+static int take_nothing(troupe_ctx *ctx, void *memory, const troupe_msg *msg)
+{
+    (void)ctx, (void)memory, (void)msg;
+    return 0;
+}
+
+static const troupe_behavior newborn_behavior = {
+    TROUPE_BEHAVIOR_HEAD, .name = "newborn", .version = "1.0.0", .init = take_args, .receive = take_nothing};
+
+static void on_spawned(troupe_request *request, const troupe_answer *answer)
+{
+    assert_int_equal(answer->error, 0);
+    *(troupe_ref *)request->user = answer->ref;
+}
+
+static void test_a_dead_letter_and_the_args_of_a_spawn_name_their_caller(void **state)
+{
+    static const enum troupe_restart restarts[] = {TROUPE_TEMPORARY, TROUPE_TRANSIENT};
+    troupe_ref ref;
+    troupe_request request = {.user = &ref};
+
+    (void)state;
+    assert_int_equal(troupe_system_add_behavior(lab.system, &newborn_behavior), 0);
+    for (int i = 0; i < 2; i++) { /* without a parent, and under the node's supervisor */
+        troupe_request_spawn(lab.worker, &request, on_spawned,
+                             &(troupe_spawn_opts){.behavior = "newborn", .restart = restarts[i], .caller = alice});
+        lab_run(&lab);
+        assert_heard(session, "alice");
+    }
+    assert_int_equal(troupe_worker_cast(lab.worker, ref, troupe_view_of("any"), troupe_body_none(), alice),
+                     TROUPE_E_UNKNOWN_TYPE);
+    assert_true(troupe_ref_equal(lab.dead_letter_from, (troupe_ref){.home = session}));
+}
+
+/* ---- the asker goes while the actor drains ---- */
+
+/* Trap: the node waited for all of --drain-timeout, as an actor owed a reply to a client that had gone. */
+static void test_a_drain_does_not_wait_for_askers_who_are_gone(void **state)
+{
+    PUPPET(target, 't');
+    static struct lab_request before, after, unseen, stopped;
+
+    (void)state;
+    target.on_ask = puppet_keep;
+    lab_spawn(&lab, &target, NULL);
+    lab_ask(&lab, &target, &before, 60000);
+    lab_ask(&lab, &target, &after, 60000);
+    lab_run(&lab);
+    assert_int_equal(target.asks, 2);
+    lab_ask(&lab, &target, &unseen, 60000); /* waits in the mailbox */
+    assert_int_equal(target.asks, 2);
+    troupe_request_cancel(&before.request);
+    troupe_request_cancel(&unseen.request);
+    lab_stop(&lab, target.ref, TROUPE_DRAIN, &stopped, 60000);
+    lab_run(&lab);
+    assert_int_equal(target.asks, 3);
+    lab_pass(&lab, 1000); /* one is there still */
+    assert_int_equal(lab_state(&lab, &target), TROUPE_STATE_DRAINING);
+    assert_int_equal(target.ends, 0);
+    troupe_request_cancel(&after.request);
+    lab_pass(&lab, 100);
+    assert_true(stopped.done);
+    assert_int_equal(stopped.error, 0);
+    assert_int_equal(target.exit.cause, TROUPE_EXIT_DRAINED);
+    assert_int_equal(before.times + after.times + unseen.times, 0);
+}
+
+static int answer_late(troupe_ctx *ctx, struct puppet *self)
+{
+    return troupe_reply_to(ctx, self->handle, troupe_body_json("3", 1));
+}
+
+static int answer_in_a_second(troupe_ctx *ctx, struct puppet *self)
+{
+    uint64_t timer;
+    int rc = puppet_keep(ctx, self);
+
+    return rc ? rc : troupe_timer_after(ctx, 1000, "later", troupe_body_none(), &timer);
+}
+
+static void test_a_drain_waits_for_the_reply_of_who_is_there(void **state)
+{
+    PUPPET(target, 't');
+    static struct lab_request reply, taken, stopped;
+
+    (void)state;
+    target.on_ask = answer_in_a_second;
+    target.on_timer = answer_late;
+    lab_spawn(&lab, &target, NULL);
+    lab_ask(&lab, &target, &reply, 60000);
+    troupe_request_cancel(&reply.request);
+    lab_ask(&lab, &target, &taken, 60000); /* in the same place of the table */
+    assert_int_equal(taken.request.slot, reply.request.slot);
+    lab_stop(&lab, target.ref, TROUPE_DRAIN, &stopped, 60000);
+    lab_pass(&lab, 999);
+    assert_false(taken.done);
+    assert_int_equal(target.ends, 0);
+    lab_pass(&lab, 1);
+    assert_int_equal(taken.error, 0);
+    assert_string_equal(taken.body, "3");
+    assert_true(stopped.done);
+}
+
+/* ---- limits ---- */
+
+static void test_so_many_may_wait_for_an_end(void **state)
+{
+    PUPPET(target, 't');
+    static struct lab_request reply, stops[TROUPE_STOPS_PER_ACTOR_MAX], more, killed;
+
+    (void)state;
+    target.on_ask = puppet_keep;
+    lab_spawn(&lab, &target, NULL);
+    lab_ask(&lab, &target, &reply, 60000);
+    for (unsigned i = 0; i < TROUPE_STOPS_PER_ACTOR_MAX; i++)
+        lab_stop(&lab, target.ref, TROUPE_DRAIN, &stops[i], 60000);
+    lab_run(&lab);
+    assert_false(stops[0].done);
+    lab_stop(&lab, target.ref, TROUPE_STOP, &more, 60000);
+    lab_run(&lab);
+    assert_int_equal(more.error, TROUPE_E_LIMIT);
+    assert_int_equal(target.ends, 0); /* not done */
+    lab_stop(&lab, target.ref, TROUPE_KILL, &killed, 60000);
+    lab_run(&lab);
+    assert_int_equal(killed.error, TROUPE_E_TIMEOUT);
+    assert_int_equal(target.exit.cause, TROUPE_EXIT_KILLED);
+    for (unsigned i = 0; i < TROUPE_STOPS_PER_ACTOR_MAX; i++) {
+        assert_int_equal(stops[i].times, 1);
+        assert_int_equal(stops[i].error, 0);
+    }
+}
+
+static unsigned stopped_downs, limited_downs;
+
+static void count_down(troupe_request *request, const troupe_answer *answer)
+{
+    (void)request;
+    stopped_downs += answer->error == 0 && answer->exit->cause == TROUPE_EXIT_STOPPED;
+    limited_downs += answer->error == TROUPE_E_LIMIT && answer->exit->cause == TROUPE_EXIT_NOPROC;
+}
+
+/* The stop overtakes the monitors, which come to one who ends. */
+static void test_so_many_may_begin_to_watch_an_end(void **state)
+{
+    PUPPET(target, 't');
+    static troupe_request downs[TROUPE_BONDS_PER_ACTOR_MAX + 3];
+    static struct lab_request stopped;
+
+    (void)state;
+    lab_spawn(&lab, &target, NULL);
+    stopped_downs = limited_downs = 0;
+    for (unsigned i = 0; i < sizeof downs / sizeof downs[0]; i++)
+        troupe_request_monitor(lab.worker, &downs[i], count_down, target.ref);
+    lab_stop(&lab, target.ref, TROUPE_STOP, &stopped, 100);
+    lab_run(&lab);
+    assert_int_equal(stopped_downs, TROUPE_BONDS_PER_ACTOR_MAX);
+    assert_int_equal(limited_downs, 3);
 }
 
 int main(void)
@@ -265,6 +488,12 @@ int main(void)
         TEST(test_churn_of_monitors_leaves_nothing_at_the_target),
         TEST(test_a_cancel_works_without_memory),
         TEST(test_a_down_comes_behind_a_reply),
+        TEST(test_a_message_names_its_caller),
+        TEST(test_a_dead_letter_and_the_args_of_a_spawn_name_their_caller),
+        TEST(test_a_drain_does_not_wait_for_askers_who_are_gone),
+        TEST(test_a_drain_waits_for_the_reply_of_who_is_there),
+        TEST(test_so_many_may_wait_for_an_end),
+        TEST(test_so_many_may_begin_to_watch_an_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

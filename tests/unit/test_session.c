@@ -201,44 +201,6 @@ static void failures_of_a_call_are_told(void **state)
     silence();
 }
 
-static void an_id_that_is_open_is_refused_and_free_after_the_answer(void **state)
-{
-    (void)state;
-    spawn_actor("faulty", "f", NULL);
-    SAY("{'op':'call','id':1,'to':'@f','type':'late','body':{'ms':10}}");
-    SAY("{'op':'ping','id':1}");
-    HEAR_ERROR("1", "invalid", "id", "open");
-    SAY("{'op':'ping','id':'1'}"); /* another id */
-    HEAR("{'op':'pong','id':'1'}");
-    pass_ms(10);
-    HEAR("{'op':'reply','id':1,'body':{}}");
-    SAY("{'op':'ping','id':1}");
-    HEAR("{'op':'pong','id':1}");
-}
-
-static void open_calls_are_limited(void **state)
-{
-    (void)state;
-    spawn_actor("faulty", "f", NULL);
-    for (unsigned i = 0; i < 1024; i++)
-        say("{'op':'call','id':%u,'to':'@f','type':'late','body':{'ms':1000}}", i);
-    silence();
-    say("{'op':'call','id':'more','to':'@f','type':'late'}");
-    HEAR_ERROR("\"more\"", "limit", NULL, "open calls");
-    for (unsigned i = 0; i < 1024; i += 100) {
-        char id[8];
-        say("{'op':'ping','id':%u}", i); /* each is found among the many */
-        snprintf(id, sizeof id, "%u", i);
-        HEAR_ERROR(id, "invalid", "id", NULL);
-    }
-    pass_ms(1000);
-    for (unsigned i = 0; i < 1024; i++)
-        assert_non_null(strstr(hear(), "\"body\":{}"));
-    silence();
-    SAY("{'op':'call','id':1,'to':'@f','type':'report'}");
-    assert_non_null(strstr(hear(), "\"reply\""));
-}
-
 static void sends_to_one_actor_keep_their_order(void **state)
 {
     (void)state;
@@ -251,6 +213,45 @@ static void sends_to_one_actor_keep_their_order(void **state)
     pass_ms(0);
     HEAR("{'op':'reply','id':1,'body':{'value':11}}");
     HEAR("{'op':'reply','id':2,'body':{'value':0}}");
+}
+
+/* ---- who asks ---- */
+
+static struct {
+    troupe_ref init, cast, call;
+} seen;
+
+static int witness_init(troupe_ctx *ctx, void *memory, const troupe_msg *args)
+{
+    (void)ctx, (void)memory;
+    seen.init = args->from;
+    return 0;
+}
+
+static int witness_receive(troupe_ctx *ctx, void *memory, const troupe_msg *msg)
+{
+    (void)memory;
+    *(msg->kind == TROUPE_MSG_CALL ? &seen.call : &seen.cast) = msg->from;
+    return msg->kind == TROUPE_MSG_CALL ? troupe_reply(ctx, troupe_body_json("1", 1)) : 0;
+}
+
+static const troupe_behavior witness = {
+    TROUPE_BEHAVIOR_HEAD, .name = "witness", .version = "1.0.0", .flags = TROUPE_BEHAVIOR_ANY_TYPE,
+    .init = witness_init, .receive = witness_receive,
+};
+
+static void messages_come_from_the_session(void **state)
+{
+    (void)state;
+    troupe_ref session = {.home = {1, 2}};
+    assert_int_equal(troupe_system_add_behavior(world.system, &witness), 0);
+    spawn_actor("witness", "w", NULL);
+    SAY("{'op':'cast','to':'@w','type':'a'}");
+    SAY("{'op':'call','id':1,'to':'@w','type':'b','body_b64':'AA=='}");
+    HEAR("{'op':'reply','id':1,'body':1}");
+    assert_true(troupe_ref_equal(seen.init, session));
+    assert_true(troupe_ref_equal(seen.cast, session));
+    assert_true(troupe_ref_equal(seen.call, session));
 }
 
 /* ---- cast, publish ---- */
@@ -363,63 +364,6 @@ static void stop_waits_for_the_end(void **state)
     SAY("{'op':'stop','id':3,'to':'@f','mode':'kill'}");
     HEAR_ERROR("2", "actor_killed", NULL, NULL);
     HEAR("{'op':'reply','id':3,'body':{'ended':true}}");
-}
-
-/* ---- names that have to be asked for ---- */
-
-static void a_name_that_is_asked_for_keeps_the_order(void **state)
-{
-    (void)state;
-    troupe_ref ref = ref_of(spawn_actor("counter", "c", NULL));
-    world.place_mode = PLACE_ASKS;
-    SAY("{'op':'cast','to':'@c','type':'add','body':{'by':5}}");
-    SAY("{'op':'call','id':1,'to':'@c','type':'get'}");
-    SAY("{'op':'cast','id':2,'to':'@c','type':'reset'}");
-    SAY("{'op':'call','id':3,'to':'@other','type':'get'}");
-    SAY("{'op':'ping','id':3}");
-    HEAR_ERROR("3", "invalid", "id", NULL);
-    world.place_mode = PLACE_KNOWS; /* this must wait behind the others all the same */
-    SAY("{'op':'call','id':4,'to':'@c','type':'get'}");
-    silence();
-    assert_int_equal(world.finds, 2);
-    assert_true(session_is_busy(world.session));
-    answer_question(0, 0, ref);
-    pass_ms(0);
-    HEAR("{'op':'reply','id':2,'body':{'accepted':1}}"); /* by the mailbox */
-    HEAR("{'op':'reply','id':1,'body':{'value':5}}");
-    HEAR("{'op':'reply','id':4,'body':{'value':0}}");
-    silence();
-    answer_question(1, TROUPE_E_REGISTRY_LOST, (troupe_ref){0});
-    HEAR_ERROR("3", "registry_lost", NULL, NULL);
-    assert_false(session_is_busy(world.session));
-}
-
-static void a_name_that_is_not_found_after_asking(void **state)
-{
-    (void)state;
-    world.place_mode = PLACE_ASKS;
-    SAY("{'op':'cast','to':'@no','type':'add'}");
-    SAY("{'op':'monitor','id':1,'to':'@no'}");
-    SAY("{'op':'subscribe','id':2,'to':'@no'}");
-    SAY("{'op':'stop','id':3,'to':'@no'}");
-    answer_question(0, TROUPE_E_NOT_FOUND, (troupe_ref){0});
-    expect_error("undelivered", NULL, "not_found", "to", "the name no");
-    HEAR_ERROR("1", "not_found", "to", NULL);
-    HEAR_ERROR("2", "not_found", "to", NULL);
-    HEAR_ERROR("3", "not_found", "to", NULL);
-    silence();
-}
-
-static void questions_are_cancelled_with_the_session(void **state)
-{
-    (void)state;
-    world.place_mode = PLACE_ASKS;
-    SAY("{'op':'call','id':1,'to':'@a','type':'x'}");
-    SAY("{'op':'call','id':2,'to':'@a','type':'x'}");
-    SAY("{'op':'spawn','id':3,'behavior':'faulty','args':{'init':'hang'}}");
-    session_gone();
-    assert_int_equal(world.cancels, 2);
-    assert_null(world.asked[0]);
 }
 
 /* ---- what ends a session ---- */
@@ -622,8 +566,7 @@ int main(void)
         T(refusals_of_a_call_carry_the_members_of_a_problem),
         T(an_actor_of_another_node_is_unreachable_and_where_it_is_is_told),
         T(failures_of_a_call_are_told),
-        T(an_id_that_is_open_is_refused_and_free_after_the_answer),
-        T(open_calls_are_limited),
+        T(messages_come_from_the_session),
         T(sends_to_one_actor_keep_their_order),
         T(cast_with_an_id_is_accepted_and_without_only_refused),
         T(publish_is_a_call_with_an_id_and_a_cast_without),
@@ -631,9 +574,6 @@ int main(void)
         T(spawn_of_a_taken_name),
         T(refusals_of_a_spawn),
         T(stop_waits_for_the_end),
-        T(a_name_that_is_asked_for_keeps_the_order),
-        T(a_name_that_is_not_found_after_asking),
-        T(questions_are_cancelled_with_the_session),
         T(bye_gives_up_what_is_open),
         T(twenty_unreadable_frames_in_a_row_end_it),
         T(a_frame_that_is_too_large_ends_it),

@@ -185,7 +185,9 @@ static void depth_is_limited(void **state)
         for (unsigned i = 0; i < 2 * depth; i++)
             text[len++] = i < depth ? '[' : ']';
         snprintf(text + len, 2, "}");
-        assert_int_equal(read_quoted(text), depth <= 63 ? 0 : TROUPE_E_LIMIT);
+        assert_int_equal(read_quoted(text), depth <= 63 ? 0 : TROUPE_E_MALFORMED);
+        if (depth > 63)
+            assert_non_null(strstr(fault.detail, "nested deeper than 64 levels"));
     }
 }
 

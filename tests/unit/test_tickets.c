@@ -188,6 +188,36 @@ static void connections_by_ticket_count_for_the_token_test(void **state)
     close_world(&world);
 }
 
+static void a_ticket_gives_no_ticket_test(void **state)
+{
+    struct world world;
+    struct grants grants = {0};
+    const char *words;
+    char ticket[TICKET_TEXT_BYTES], next[TICKET_TEXT_BYTES];
+    (void)state;
+    open_world(&world);
+    assert_int_equal(issue(&world, "read", 0, ticket), 0);
+    struct access_token *token = redeem(&world, ticket, 0);
+    assert_int_equal(access_issue_ticket(world.access, token, NULL, 0, next), TROUPE_E_FORBIDDEN);
+    assert_int_equal(grants_add(&grants, troupe_view_of("read"), &words), 0);
+    assert_int_equal(access_issue_ticket(world.access, token, &grants, 0, next), TROUPE_E_FORBIDDEN);
+    assert_int_equal(grants.count, 0); /* taken */
+    access_token_drop(token);
+    close_world(&world);
+}
+
+/* A token in a URL would end up in logs, so where a ticket stands only a ticket is taken. */
+static void a_token_is_no_ticket_test(void **state)
+{
+    struct world world;
+    struct access_token *token = NULL;
+    (void)state;
+    open_world(&world);
+    assert_int_equal(access_identify(world.access, troupe_view_of("tt_web"), true, 0, &token), TROUPE_E_UNAUTHORIZED);
+    assert_null(token);
+    close_world(&world);
+}
+
 static void a_ticket_ends_with_its_token_test(void **state)
 {
     struct world world;
@@ -344,6 +374,7 @@ int main(void)
         cmocka_unit_test(what_is_nearly_a_ticket_is_none_test),
         cmocka_unit_test(a_ticket_may_do_less_and_never_more_than_its_token_test),
         cmocka_unit_test(connections_by_ticket_count_for_the_token_test),
+        cmocka_unit_test(a_ticket_gives_no_ticket_test), cmocka_unit_test(a_token_is_no_ticket_test),
         cmocka_unit_test(a_ticket_ends_with_its_token_test), cmocka_unit_test(a_token_has_so_many_open_tickets_test),
         cmocka_unit_test(a_node_has_so_many_open_tickets_test),
         cmocka_unit_test(tickets_come_and_go_in_any_order_test),

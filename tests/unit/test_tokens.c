@@ -216,7 +216,7 @@ static void reload(struct world *world, const char *rows[][2])
 static struct access_token *identify(struct world *world, const char *secret)
 {
     struct access_token *token = NULL;
-    int error = access_identify(world->access, troupe_view_of(secret), true, 0, &token);
+    int error = access_identify(world->access, troupe_view_of(secret), false, 0, &token);
     assert_int_equal(error, token != NULL ? 0 : TROUPE_E_UNAUTHORIZED);
     return token;
 }

@@ -69,7 +69,7 @@ TROUPE_MUST_USE int troupe_reply_error(troupe_ctx *ctx, int error, const char *d
 TROUPE_MUST_USE int troupe_reply_app_error(troupe_ctx *ctx, const char *code, unsigned status, const char *detail);
 
 /* Keep the handle of the call that is being handled, to answer in a later turn. The caller's deadline still holds; an
- * end of this actor answers all that it kept. */
+ * end of this actor answers all that it kept, and while it drains the handles of outsiders who have gone are used up. */
 typedef struct troupe_handle {
     uint32_t index;
     uint32_t generation;
@@ -103,7 +103,7 @@ typedef struct troupe_spawn_opts {
     uint32_t backoff_max_ms;          /* ... up to this, or the min if that is more; 0 and 0: restarts are immediate */
     uint64_t child_tag;               /* comes back in child events */
     bool link;
-    troupe_view subject;              /* edges only: who asked */
+    troupe_caller caller;             /* edges only: who asked */
 } troupe_spawn_opts;
 
 /* Start a child. It is known at once and can be sent to; its init runs in its own first turn, and its failure comes as

@@ -87,8 +87,7 @@ void troupe_json_read_init(troupe_json_reader *reader, const void *ptr, size_t l
  * as inside another value. False: the object has ended and is left, or there is an error.
  *
  * Fails:  TROUPE_E_INVALID    the value is not an object
- *         TROUPE_E_MALFORMED  the input is not JSON
- *         TROUPE_E_LIMIT      more than TROUPE_JSON_DEPTH_MAX containers
+ *         TROUPE_E_MALFORMED  the input is not JSON, or is nested deeper than TROUPE_JSON_DEPTH_MAX
  *         TROUPE_E_STATE      no object is open here (also: the value of the member before was not read) */
 bool troupe_json_next_member(troupe_json_reader *reader, troupe_json_string *ret_key);
 
@@ -153,8 +152,8 @@ TROUPE_MUST_USE int troupe_json_string_copy(const troupe_json_string *string, ch
 
 /* Check that the bytes are one JSON text.
  *
- * Fails:  TROUPE_E_MALFORMED, TROUPE_E_LIMIT; then, and only then, *ret_offset (may be NULL) is the offset of the
- *         first bad byte. For the reason: read_init, skip, read_end */
+ * Fails:  TROUPE_E_MALFORMED; then, and only then, *ret_offset (may be NULL) is the offset of the first bad byte. For
+ *         the reason: read_init, skip, read_end */
 TROUPE_MUST_USE int troupe_json_validate(const void *ptr, size_t len, size_t *ret_offset);
 
 /* Find the value of a member of the outermost object and give its bytes. The text is checked to its end.
@@ -162,7 +161,7 @@ TROUPE_MUST_USE int troupe_json_validate(const void *ptr, size_t len, size_t *re
  * Lives:  *ret_slice is valid as long as the input
  * Fails:  TROUPE_E_NOT_FOUND  no such member
  *         TROUPE_E_INVALID    the text is not an object
- *         TROUPE_E_MALFORMED, TROUPE_E_LIMIT */
+ *         TROUPE_E_MALFORMED */
 TROUPE_MUST_USE int troupe_json_find(const void *ptr, size_t len, const char *name, troupe_view *ret_slice);
 
 /* ---- writing ---- */

@@ -22,6 +22,7 @@
 #define TROUPE_TIMERS_PER_ACTOR_MAX 4096u
 #define TROUPE_NAMES_PER_ACTOR_MAX 64u
 #define TROUPE_BONDS_PER_ACTOR_MAX 65536u   /* links and monitors, each way */
+#define TROUPE_STOPS_PER_ACTOR_MAX 4096u    /* outsiders that wait for its end */
 
 #define TROUPE_CALL_TIMEOUT_MS_DEFAULT 5000u
 #define TROUPE_CALL_TIMEOUT_MS_MAX 600000u

@@ -61,6 +61,12 @@ static inline troupe_body troupe_body_bytes(const void *bytes, size_t len, const
     return (troupe_body){.ptr = bytes, .len = len, .content_type = content_type};
 }
 
+/* Who asks from outside, as an edge tells of its client. Borrowed during the call. All zero: the node itself. */
+typedef struct troupe_caller {
+    troupe_home home;           /* what `from` will be: a session; zero: the node */
+    troupe_view subject;        /* as the edge authenticated it; or "" */
+} troupe_caller;
+
 /* The body of a received message, to send it on untouched. Lives: as long as the message. */
 static inline troupe_body troupe_body_of(const troupe_msg *msg)
 {

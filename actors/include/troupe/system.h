@@ -106,14 +106,15 @@ struct troupe_request {
  * idle and quick (it then ran in this very call), else from a later poll. Refusals come through `done` too.
  * timeout_ms 0: the default. Inside a `done` the actor is never run at once: it is queued. */
 void troupe_request_call(troupe_worker *worker, troupe_request *request, troupe_request_fn done, troupe_ref to,
-                         troupe_view type, troupe_body body, troupe_view subject, uint32_t timeout_ms);
+                         troupe_view type, troupe_body body, troupe_caller caller, uint32_t timeout_ms);
 
 /* Spawn an actor without parent (restart temporary), or under the node's own supervisor (transient, permanent).
  * done: when its init ended; answer.ref is the actor. */
 void troupe_request_spawn(troupe_worker *worker, troupe_request *request, troupe_request_fn done,
                           const troupe_spawn_opts *opts);
 
-/* Stop an actor and wait for its end. done: 0 when it ended, TROUPE_E_TIMEOUT when it has not yet (it still will). */
+/* Stop an actor and wait for its end. done: 0 when it ended, TROUPE_E_TIMEOUT when it has not yet (it still will). When
+ * TROUPE_STOPS_PER_ACTOR_MAX wait for it already: TROUPE_E_LIMIT; a kill is done all the same, and says TIMEOUT. */
 void troupe_request_stop(troupe_worker *worker, troupe_request *request, troupe_request_fn done, troupe_ref ref,
                          enum troupe_stop_mode mode, troupe_view detail, uint32_t timeout_ms);
 
@@ -133,7 +134,7 @@ void troupe_request_cancel(troupe_request *request);
 
 /* Cast for an outsider: 0 when the mailbox took it. Owner of the worker. */
 TROUPE_MUST_USE int troupe_worker_cast(troupe_worker *worker, troupe_ref to, troupe_view type, troupe_body body,
-                                       troupe_view subject);
+                                       troupe_caller caller);
 
 /* ---- topics: events that an actor publishes (troupe_publish), or the system itself ----
  *

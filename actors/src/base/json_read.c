@@ -96,7 +96,7 @@ static bool enter(troupe_json_reader *reader, bool object)
         return false;
     }
     if (reader->depth >= TROUPE_JSON_DEPTH_MAX) {
-        fail_at(reader, reader->at, TROUPE_E_LIMIT, "too many objects and arrays inside each other");
+        fail_at(reader, reader->at, TROUPE_E_MALFORMED, TROUPE__JSON_TOO_DEEP);
         return false;
     }
     reader->objects = reader->objects << 1 | object;

@@ -254,8 +254,7 @@ const char *troupe__json_scan_value(const char *p, const char *end, unsigned dep
             bool object = *p == '{';
 
             if (depth + opened >= TROUPE_JSON_DEPTH_MAX) {
-                return troupe__json_fault(ret_fault, p, TROUPE_E_LIMIT,
-                                          "too many objects and arrays inside each other");
+                return troupe__json_fault(ret_fault, p, TROUPE_E_MALFORMED, TROUPE__JSON_TOO_DEEP);
             }
             objects = objects << 1 | object;
             opened++;

@@ -17,6 +17,9 @@
 
 #include <troupe/mem.h>
 
+_Static_assert(TROUPE_JSON_DEPTH_MAX == 64, "the text below");
+#define TROUPE__JSON_TOO_DEEP "nested deeper than 64 levels"
+
 struct json_fault {
     const char *at; /* the first bad byte, or the end of the input */
     const char *reason;

@@ -203,18 +203,22 @@ static void add_watcher(troupe_ctx *ctx, struct message *request, enum bond_kind
 {
     troupe_worker *worker = ctx->worker;
     struct actor *actor = ctx->actor;
-    struct bond *bond = actor->ending ? NULL : add_bond(&worker->pool, actor, kind, request->msg.from, id);
+    struct extra *extra = troupe__extra(&worker->pool, actor);
+    uint32_t count = !extra ? 0 : actor->ending ? extra->late_watchers_count : extra->bonds.counts[kind];
+    bool is_full = count >= TROUPE_BONDS_PER_ACTOR_MAX;
+    struct bond *bond =
+        actor->ending || is_full ? NULL : add_bond(&worker->pool, actor, kind, request->msg.from, id);
     if (bond)
         bond->message = request;
-    else if (actor->ending && troupe__extra(&worker->pool, actor)) {
-        request->next = actor->extra->late_watchers; /* told with the others, at the end */
-        actor->extra->late_watchers = request;
+    else if (actor->ending && extra && !is_full) {
+        request->next = extra->late_watchers; /* told with the others, at the end */
+        extra->late_watchers = request;
+        extra->late_watchers_count++;
     } else if (request->reply_to == REPLY_REQUEST) { /* an outsider's monitor: it is told why */
-        bool is_full = actor->extra && actor->extra->bonds.counts[kind] >= TROUPE_BONDS_PER_ACTOR_MAX;
         tell(worker, request, MESSAGE_DOWN, actor_ref(worker->system, actor), TROUPE_EXIT_NOPROC,
              is_full ? TROUPE_E_LIMIT : TROUPE_E_NO_MEMORY, (troupe_view){"", 0});
     } else {
-        troupe__bond_refuse(worker, request, actor_ref(worker->system, actor)); /* no memory: as good as gone */
+        troupe__bond_refuse(worker, request, actor_ref(worker->system, actor)); /* no room: as good as gone */
     }
 }
 

@@ -124,13 +124,16 @@ struct extra {
     uint32_t timer_worker;
     uint64_t call_awaited;     /* the id of the call_wait, or 0 */
     uint64_t start_wait;       /* the WAIT_START entry, or 0 */
+    uint64_t askers_look_ns;   /* draining: when to look next whether those it owes replies are still there */
     struct message *args;      /* kept while init is open: who waits for the start */
     struct message *deferred_head, *deferred_tail; /* messages that wait while the lane is paused */
     struct bond_table bonds;
     uint64_t last_monitor;     /* ids count up and are never used twice */
     struct message *late_watchers; /* requests that came while the actor was ending; linked by next */
+    uint32_t late_watchers_count;
     struct child_list children;
     _Atomic uint32_t ended_children; /* slots, a stack linked by run_next: children push, the owner takes */
+    uint32_t stop_waiters_count;
     struct message *stop_waiters; /* SYSTEM_STOP requests, answered at the end; linked by next */
     struct message *exit_detail;  /* words of the end, in a message; or NULL */
     struct troupe_topic *topic;   /* held, once it has published; or NULL */

@@ -73,7 +73,7 @@ int troupe__spawn_check(const troupe_spawn_opts *opts)
     if (opts->mailbox_messages_max > TROUPE_MAILBOX_MESSAGES_MAX)
         return TROUPE_E_LIMIT;
     if ((unsigned)opts->mailbox_policy > TROUPE_DROP_NEWEST || (unsigned)opts->restart > TROUPE_PERMANENT ||
-        opts->subject.len > TROUPE_SUBJECT_BYTES_MAX ||
+        opts->caller.subject.len > TROUPE_SUBJECT_BYTES_MAX ||
         (opts->args.content_type && strlen(opts->args.content_type) > TROUPE_CONTENT_TYPE_BYTES_MAX))
         return TROUPE_E_INVALID;
     if (opts->name.len && !troupe__name_is_valid(opts->name))
@@ -88,7 +88,7 @@ struct message *troupe__spawn_args(troupe_worker *worker, const troupe_spawn_opt
     struct message_parts parts = {.what = MESSAGE_ARGS,
                                   .kind = TROUPE_MSG_ARGS,
                                   .body = opts->args.ptr ? opts->args : troupe_body_none(),
-                                  .subject = opts->subject,
+                                  .subject = opts->caller.subject,
                                   .from = from,
                                   .own_type = ""};
     struct message *args = troupe__message_new(&worker->pool, &parts);
@@ -193,7 +193,7 @@ int troupe_spawn(troupe_ctx *ctx, const troupe_spawn_opts *opts, troupe_ref *ret
     if (ctx->actor->ending)
         return TROUPE_E_STATE;
     struct message *args = NULL;
-    if ((opts->args.len || opts->subject.len || opts->start_timeout_ms) &&
+    if ((opts->args.len || opts->caller.subject.len || opts->start_timeout_ms) &&
         !(args = troupe__spawn_args(worker, opts, actor_ref(worker->system, ctx->actor))))
         return TROUPE_E_NO_MEMORY;
     troupe_ref ref = {0};

@@ -12,10 +12,12 @@ static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford's:
 
 static int digit_value(char c)
 {
-    for (int i = 0; i < 32; i++)
-        if (digits[i] == c)
-            return i;
-    return -1;
+    static const signed char letters[26] = { /* a to z */
+        10, 11, 12, 13, 14, 15, 16, 17, -1, 18, 19, -1, 20, 21, -1, 22, 23, 24, 25, 26, -1, 27, 28, 29, 30, 31,
+    };
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'z' ? letters[c - 'a'] : -1;
 }
 
 /* Write exactly n digits of a 128-bit number. */

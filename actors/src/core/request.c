@@ -34,6 +34,7 @@ static bool add_block(troupe_worker *worker)
     worker->request_blocks[worker->requests_count / REQUESTS_BLOCK] = block;
     for (uint32_t i = REQUESTS_BLOCK; i-- > 0;) {
         block[i].slot = worker->requests_count + i;
+        atomic_store_relaxed(&block[i].generation, 1);
         block[i].next_free = worker->requests_free;
         worker->requests_free = block[i].slot + 1;
     }
@@ -47,12 +48,11 @@ static struct open_request *open_request(troupe_worker *worker, troupe_request *
         return NULL;
     struct open_request *open = open_at(worker, worker->requests_free - 1);
     worker->requests_free = open->next_free;
-    open->generation++;
     open->request = request;
     request->done = done;
     request->worker = worker;
     request->slot = open->slot;
-    request->generation = open->generation;
+    request->generation = atomic_load_relaxed(&open->generation);
     return open;
 }
 
@@ -68,17 +68,28 @@ static void close_request(troupe_worker *worker, struct open_request *open)
         troupe__message_free(&worker->pool, open->demonitor);
     open->demonitor = NULL;
     open->request = NULL;
+    atomic_store_relaxed(&open->generation, atomic_load_relaxed(&open->generation) + 1);
     open->next_free = worker->requests_free;
     worker->requests_free = open->slot + 1;
 }
 
-static uint64_t call_id_of(const struct open_request *open) { return (uint64_t)open->generation << 32 | open->slot; }
+static uint64_t call_id_of(const struct open_request *open) 
+{
+    return (uint64_t)atomic_load_relaxed(&open->generation) << 32 | open->slot;
+}
 
 static struct open_request *find_open(troupe_worker *worker, uint64_t call_id)
 {
     uint32_t slot = (uint32_t)call_id;
     struct open_request *open = slot < worker->requests_count ? open_at(worker, slot) : NULL;
-    return open && open->request && open->generation == (uint32_t)(call_id >> 32) ? open : NULL;
+    return open && open->request && atomic_load_relaxed(&open->generation) == (uint32_t)(call_id >> 32) ? open : NULL;
+}
+
+bool troupe__request_is_open(const troupe_system *system, uint32_t worker, uint64_t call_id)
+{
+    /* Its slot was there before the call that tells of it was sent. Relaxed: who hears late looks again. */
+    const struct open_request *open = open_at(system->workers[worker], (uint32_t)call_id);
+    return atomic_load_relaxed(&open->generation) == (uint32_t)(call_id >> 32);
 }
 
 void troupe__requests_fini(troupe_worker *worker)
@@ -201,10 +212,10 @@ static uint64_t deadline_after(const troupe_worker *worker, uint32_t timeout_ms)
 }
 
 void troupe_request_call(troupe_worker *worker, troupe_request *request, troupe_request_fn done, troupe_ref to,
-                         troupe_view type, troupe_body body, troupe_view subject, uint32_t timeout_ms)
+                         troupe_view type, troupe_body body, troupe_caller caller, uint32_t timeout_ms)
 {
     int rc = 0;
-    if (timeout_ms > TROUPE_CALL_TIMEOUT_MS_MAX || subject.len > TROUPE_SUBJECT_BYTES_MAX)
+    if (timeout_ms > TROUPE_CALL_TIMEOUT_MS_MAX || caller.subject.len > TROUPE_SUBJECT_BYTES_MAX)
         rc = TROUPE_E_INVALID;
     if (rc == 0 && atomic_load_relaxed(&worker->system->overloaded))
         rc = TROUPE_E_OVERLOADED;
@@ -217,7 +228,7 @@ void troupe_request_call(troupe_worker *worker, troupe_request *request, troupe_
     struct outgoing out = {.kind = TROUPE_MSG_CALL,
                            .type = type,
                            .body = &body,
-                           .subject = subject,
+                           .caller = &caller,
                            .reply_to = REPLY_REQUEST,
                            .call_id = call_id,
                            .deadline_ns = deadline_ns};
@@ -252,7 +263,8 @@ void troupe_request_spawn(troupe_worker *worker, troupe_request *request, troupe
         return;
     }
     uint64_t call_id = call_id_of(open);
-    struct message *args = troupe__spawn_args(worker, opts, (troupe_ref){.home = worker->system->home});
+    struct message *args =
+        troupe__spawn_args(worker, opts, (troupe_ref){.home = *troupe__caller_home(worker->system, &opts->caller)});
     troupe_ref ref = {0};
     rc = TROUPE_E_NO_MEMORY;
     if (args) {

@@ -140,7 +140,7 @@ int troupe__root_spawn(troupe_worker *worker, const troupe_spawn_opts *opts, str
     if (type_bytes)
         job.opts.args.content_type = memcpy(at, opts->args.content_type, type_bytes);
     job.opts.args.ptr = args->msg.body; /* the args live in their own message */
-    job.opts.subject = (troupe_view){"", 0};
+    job.opts.caller = (troupe_caller){0};
     memcpy(body, &job, sizeof job);
     rc = troupe__send_system(worker, root, request, SIGNAL_SYSTEM);
     if (rc)

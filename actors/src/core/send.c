@@ -112,9 +112,8 @@ static int push_large(struct actor *actor, struct message *message)
 
 static int refuse(troupe_worker *worker, const troupe_ref *to, const struct outgoing *out, int error)
 {
-    troupe_ref from = {.home = worker->system->home};
-    if (out->sender)
-        from = actor_ref(worker->system, out->sender);
+    troupe_ref from = out->sender ? actor_ref(worker->system, out->sender)
+                                  : (troupe_ref){.home = *troupe__caller_home(worker->system, out->caller)};
     if (error == TROUPE_E_FULL && out->sender && (actor_kind(out->sender)->behavior->flags & TROUPE_BEHAVIOR_WRITABLE))
         troupe__bond_ask_for_room(worker, out->sender, *to);
     troupe__dead_letter(worker, to, &from, out->type, error);
@@ -126,7 +125,8 @@ static inline struct message *new_message(troupe_worker *worker, const struct ou
 {
     const troupe_body *body = out->body;
     struct message *message;
-    if (own_type && !body->content_type && out->subject.len == 0) { /* the usual one: nothing but a body */
+    troupe_view subject = out->sender ? (troupe_view){"", 0} : out->caller->subject;
+    if (own_type && !body->content_type && subject.len == 0) { /* the usual one: nothing but a body */
         message = troupe__message_take(&worker->pool, MESSAGE_USER, body->len);
         if (!message)
             return NULL;
@@ -142,14 +142,16 @@ static inline struct message *new_message(troupe_worker *worker, const struct ou
                                       .kind = out->kind,
                                       .type = out->type,
                                       .body = *body,
-                                      .subject = out->subject,
+                                      .subject = subject,
                                       .own_type = own_type};
         message = troupe__message_new(&worker->pool, &parts);
         if (!message)
             return NULL;
     }
-    message->msg.from.home.high = worker->system->home.high;
-    message->msg.from.home.low = worker->system->home.low;
+    const troupe_home *home =
+        out->sender ? &worker->system->home : troupe__caller_home(worker->system, out->caller);
+    message->msg.from.home.high = home->high;
+    message->msg.from.home.low = home->low;
     message->msg.from.slot = out->sender ? out->sender->slot : 0;
     message->msg.from.generation = out->sender ? actor_generation(out->sender) : 0;
     message->droppable = true;
@@ -238,12 +240,12 @@ int troupe_cast_by_address(troupe_ctx *ctx, const troupe_ref *to, const char *ty
     return troupe__send(ctx->worker, to, &out, NULL);
 }
 
-int troupe_worker_cast(troupe_worker *worker, troupe_ref to, troupe_view type, troupe_body body, troupe_view subject)
+int troupe_worker_cast(troupe_worker *worker, troupe_ref to, troupe_view type, troupe_body body, troupe_caller caller)
 {
-    if (subject.len > TROUPE_SUBJECT_BYTES_MAX)
+    if (caller.subject.len > TROUPE_SUBJECT_BYTES_MAX)
         return TROUPE_E_INVALID;
     if (atomic_load_relaxed(&worker->system->overloaded))
         return TROUPE_E_OVERLOADED;
-    struct outgoing out = {.kind = TROUPE_MSG_CAST, .type = type, .body = &body, .subject = subject};
+    struct outgoing out = {.kind = TROUPE_MSG_CAST, .type = type, .body = &body, .caller = &caller};
     return troupe__send(worker, &to, &out, NULL);
 }

@@ -64,7 +64,7 @@ static struct child *new_child(struct pool *pool, const troupe_spawn_opts *opts)
         return NULL;
     child->block_bytes = block_bytes;
     child->opts = *opts;
-    child->opts.subject = (troupe_view){"", 0};
+    child->opts.caller = (troupe_caller){0};
     child->opts.link = false; /* the first incarnation's */
     char *at = child->text;
     child->opts.args.ptr = at;

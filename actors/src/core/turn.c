@@ -273,17 +273,25 @@ static void on_stop(troupe_ctx *ctx, struct message *request)
     if (request->call_id == STOP_BY_PARENT && mode != TROUPE_KILL)
         cause = TROUPE_EXIT_SHUTDOWN;
     troupe_view detail = {request->msg.body, request->msg.body_len};
+    bool waits = request->reply_to != REPLY_NOBODY;
+    bool is_full = waits && actor->extra && actor->extra->stop_waiters_count == TROUPE_STOPS_PER_ACTOR_MAX;
+    if (is_full && mode != TROUPE_KILL) { /* so many have asked for its end before */
+        troupe__answer_with_error(worker, request, actor_ref(worker->system, actor), TROUPE_E_LIMIT,
+                                  troupe_view_of("as many wait for its end as may; kill it, or try again later"));
+        return;
+    }
     if (mode == TROUPE_DRAIN)
         troupe__life_drain(ctx, cause, detail);
     else
         troupe__life_stop(ctx, cause, 0, detail);
-    struct extra *extra = request->reply_to == REPLY_NOBODY ? NULL : troupe__extra(&worker->pool, actor);
+    struct extra *extra = waits && !is_full ? troupe__extra(&worker->pool, actor) : NULL;
     if (extra) { /* answered at the end */
         request->next = extra->stop_waiters;
         extra->stop_waiters = request;
-    } else {
-        troupe__answer_with_error(worker, request, actor_ref(worker->system, actor), TROUPE_E_NO_MEMORY,
-                                  (troupe_view){"", 0});
+        extra->stop_waiters_count++;
+    } else { /* it ends, but nobody waits for that */
+        troupe__answer_with_error(worker, request, actor_ref(worker->system, actor),
+                                  is_full ? TROUPE_E_TIMEOUT : TROUPE_E_NO_MEMORY, (troupe_view){"", 0});
     }
 }
 
@@ -417,6 +425,9 @@ static void leave_extra(troupe_ctx *ctx)
 {
     struct extra *extra = ctx->actor->extra;
     uint64_t earliest_ns = troupe__wait_earliest(&extra->waits);
+    bool looks = extra->waits.kept && actor_state_now(ctx->actor) == TROUPE_STATE_DRAINING;
+    if (looks && extra->askers_look_ns < earliest_ns)
+        earliest_ns = extra->askers_look_ns;
     if (earliest_ns <= ctx->worker->now_ns)
         atomic_or_relaxed(&ctx->actor->identity, SIGNAL_TIMER); /* already due, as in a burst: at once */
     else if (earliest_ns != UINT64_MAX)
@@ -426,11 +437,14 @@ static void leave_extra(troupe_ctx *ctx)
 }
 
 /* Draining, and nothing that was accepted is open: no message, no call of its own, no call to answer. */
-static bool is_drained(const struct actor *actor)
+static bool is_drained(troupe_ctx *ctx)
 {
-    if (actor_state_now(actor) != TROUPE_STATE_DRAINING || actor->ending || actor->pause)
+    const struct actor *actor = ctx->actor;
+    if (actor_state_now(actor) != TROUPE_STATE_DRAINING || actor->ending)
         return false;
-    return !actor->extra || (actor->extra->waits.calls == 0 && actor->extra->waits.kept == 0);
+    if (actor->extra)
+        troupe__wait_look_for_askers(ctx);
+    return !actor->pause && (!actor->extra || (actor->extra->waits.calls == 0 && actor->extra->waits.kept == 0));
 }
 
 static void go_to_the_back(troupe_ctx *ctx)
@@ -468,7 +482,7 @@ static uint32_t run(troupe_ctx *ctx)
             go_to_the_back(ctx);
             return handled;
         }
-        if (is_drained(actor)) {
+        if (is_drained(ctx)) {
             troupe__life_stop(ctx, (enum troupe_exit_cause)actor->exit_cause, 0, (troupe_view){"", 0});
             if (troupe__life_proceed(ctx))
                 return handled;

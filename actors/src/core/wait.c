@@ -17,6 +17,7 @@
 #include "base/mem.h"
 
 #define TABLE_FIRST 4u
+#define ASKERS_LOOK_NS (50 * NS_PER_MS)
 
 /* ---- the heap ---- */
 
@@ -300,6 +301,23 @@ int troupe__wait_on_timer(troupe_ctx *ctx, struct message *message)
     message->deadline_ns = next_tick_ns(wait, message->deadline_ns, worker->now_ns);
     troupe__wait_set_deadline(&extra->waits, wait, message->deadline_ns);
     return rc;
+}
+
+void troupe__wait_look_for_askers(troupe_ctx *ctx)
+{
+    struct extra *extra = ctx->actor->extra;
+    struct wait_table *table = &extra->waits;
+    if (table->kept == 0 || ctx->worker->now_ns < extra->askers_look_ns)
+        return;
+    extra->askers_look_ns = ctx->worker->now_ns + ASKERS_LOOK_NS;
+    for (uint32_t i = 0; i < table->used; i++) {
+        struct wait *wait = &table->entries[i];
+        if (wait->kind != WAIT_KEPT || wait->message->reply_to != REPLY_REQUEST ||
+            troupe__request_is_open(ctx->worker->system, wait->message->reply_worker, wait->message->call_id))
+            continue;
+        troupe__message_free(&ctx->worker->pool, wait->message);
+        troupe__wait_remove(table, wait);
+    }
 }
 
 void troupe__wait_stop_all(troupe_ctx *ctx, enum troupe_exit_cause cause)

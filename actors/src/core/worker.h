@@ -45,7 +45,7 @@ struct worker_stats {
 /* An outsider's open request; blocks of them never move. */
 struct open_request {
     troupe_request *request;     /* NULL: free */
-    uint32_t generation;
+    _Atomic uint32_t generation; /* grows when it is closed; others may look: troupe__request_is_open */
     uint32_t next_free;
     uint32_t slot;
     bool armed;                  /* the timer was started: its links change under others' hands, so they do not tell */
@@ -212,12 +212,18 @@ struct outgoing {
     enum troupe_msg_kind kind;
     troupe_view type;
     const troupe_body *body;
-    troupe_view subject;
     struct actor *sender;        /* NULL: an outsider */
+    const troupe_caller *caller; /* ... and who it is; never NULL then */
     enum reply_to reply_to;      /* with REPLY_REQUEST this worker's */
     uint64_t call_id;
     uint64_t deadline_ns;
 };
+
+/* The home that an outsider's messages come from. Lives: as both. */
+static inline const troupe_home *troupe__caller_home(const troupe_system *system, const troupe_caller *caller)
+{
+    return (caller->home.high | caller->home.low) ? &caller->home : &system->home;
+}
 
 /* Send an ordinary message. The receiver is looked up before the message is made, so that its type need not be copied.
  * *ret_claimed is the actor when the caller must run or schedule it; without ret_claimed it is scheduled here. A refusal
@@ -250,6 +256,10 @@ int troupe__call_end(troupe_ctx *ctx, struct wait *wait, troupe_msg *reply);
 /* What is due, as many as a turn may: deadlines of calls, timers, starts, shutdowns, restarts. Returns 0 or the failure of
  * a function. */
 int troupe__wait_on_due(troupe_ctx *ctx);
+
+/* The actor drains: drop the calls that it kept for outsiders who are gone, if it is time to look. Nobody tells of them,
+ * as that would cost each call; so while it owes replies it looks again and again. */
+void troupe__wait_look_for_askers(troupe_ctx *ctx);
 
 /* The actor ends: answer what it kept, forget its calls. */
 void troupe__wait_stop_all(troupe_ctx *ctx, enum troupe_exit_cause cause);
@@ -385,6 +395,9 @@ void troupe__root_refuse(troupe_worker *worker, struct message *request);
 
 /* An answer for an open request of this worker. */
 void troupe__request_complete(troupe_worker *worker, uint64_t call_id, const troupe_answer *answer);
+
+/* Does anybody wait for the answer to this call still? Thread: any that has the call's message; advisory. */
+bool troupe__request_is_open(const troupe_system *system, uint32_t worker, uint64_t call_id);
 void troupe__request_on_message(troupe_worker *worker, struct message *answer);
 void troupe__request_on_due(troupe_worker *worker, struct wheel_entry *timer);
 void troupe__requests_fini(troupe_worker *worker);

@@ -291,7 +291,7 @@ int wasm_call(uint32_t id, const char *to, size_t to_len, const char *type, size
         return TROUPE_E_NO_MEMORY;
     troupe_request_call(the_worker, &request->base, on_done, ref, (troupe_view){.ptr = type, .len = type_len},
                         troupe_body_bytes(body, body_len, content_type_len != 0 ? content_type_text : NULL),
-                        (troupe_view){0}, timeout_ms);
+                        (troupe_caller){0}, timeout_ms);
     return 0;
 }
 
@@ -326,7 +326,7 @@ int wasm_cast(const char *to, size_t to_len, const char *type, size_t type_len, 
         return TROUPE_E_TOO_LARGE;
     return troupe_worker_cast(the_worker, ref, (troupe_view){.ptr = type, .len = type_len},
                               troupe_body_bytes(body, body_len, content_type_len != 0 ? content_type_text : NULL),
-                              (troupe_view){0});
+                              (troupe_caller){0});
 }
 
 /* ---- drive and observe ---- */

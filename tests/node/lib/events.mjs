@@ -7,9 +7,8 @@
 
 import assert from 'node:assert/strict'
 
-import { Inbox } from './inbox.mjs'
+import { Receiver } from './receiver.mjs'
 import { Connection, requestBytes } from './socket.mjs'
-import { deferred, within } from './wait.mjs'
 
 /** Ask for a stream on a new connection: {response, stream}; the stream is null when it was refused. */
 export async function askEvents(node, target, { lastEventId, headers = [], ...options } = {}) {
@@ -36,99 +35,51 @@ export async function openEvents(node, target, options) {
   return stream
 }
 
-class EventStream {
-  #socket
+class EventStream extends Receiver {
   #isChunked
-  #received
   #text = Buffer.alloc(0)
   #event = null
-  #ended = deferred()
-  #inbox = new Inbox()
 
-  history = []     // every event that came
   comments = []
   retry = undefined
   lastEventId = undefined
-  isOver = false
-  fault = null
 
-  constructor({ socket, rest }, isChunked) {
-    this.#socket = socket
+  constructor(released, isChunked) {
+    super('not an event stream')
     this.#isChunked = isChunked
-    this.#received = rest
-    const over = () => this.#over('the node ended the stream')
-    socket.on('data', (data) => this.#take(data))
-    socket.on('end', over)
-    socket.on('error', over)
-    socket.on('close', over)
-    this.#take(Buffer.alloc(0))
-    socket.resume()
-  }
-
-  /** The next event that fits, a function or members: {id, event, data, json}. */
-  next(wanted = () => true, deadlineMs = undefined) {
-    return this.#inbox.take(wanted, deadlineMs)
-  }
-
-  get untaken() {
-    return this.#inbox.items
+    this.begin(released, 'the node ended the stream')
   }
 
   /** Wait until the node has ended the stream. */
-  async untilEnded(deadlineMs) {
-    await within(this.#ended.promise, 'the end of the event stream', deadlineMs)
-    if (this.fault) throw new Error(this.fault)
+  untilEnded(deadlineMs) {
+    return this.untilOver('the end of the event stream', deadlineMs)
   }
 
-  /** Bytes that have no business here. */
-  write(bytes) {
-    this.#socket.write(bytes)
+  close(options) {
+    this.abort(options)
   }
 
-  pause() {
-    this.#socket.pause()
-    return this
-  }
-
-  resume() {
-    this.#socket.resume()
-    return this
-  }
-
-  /** Go without a word; with reset: true the other side sees a reset. */
-  close({ reset = false } = {}) {
-    if (reset) this.#socket.resetAndDestroy()
-    else this.#socket.destroy()
-  }
-
-  #take(data) {
-    this.#received = Buffer.concat([this.#received, data])
-    try {
-      this.#unframe()
-      this.#lines()
-    } catch (error) {
-      this.fault = `not an event stream: ${error.message}`
-      this.#over(this.fault)
-      this.close()
-    }
+  read() {
+    this.#unframe()
+    this.#lines()
   }
 
   #unframe() {
     if (!this.#isChunked) {
-      this.#text = Buffer.concat([this.#text, this.#received])
-      this.#received = Buffer.alloc(0)
+      this.#text = Buffer.concat([this.#text, this.received])
+      this.received = Buffer.alloc(0)
       return
     }
     for (;;) {
-      const end = this.#received.indexOf('\r\n')
+      const end = this.received.indexOf('\r\n')
       if (end < 0) return
-      const size = this.#received.toString('latin1', 0, end)
+      const size = this.received.toString('latin1', 0, end)
       assert.match(size, /^[0-9a-fA-F]+$/, 'the size of a chunk')
       const next = end + 2 + parseInt(size, 16)
-      if (this.#received.length < next + 2) return
-      this.#text = Buffer.concat([this.#text, this.#received.subarray(end + 2, next)])
-      assert.equal(this.#received.toString('latin1', next, next + 2), '\r\n', 'the end of a chunk')
-      this.#received = this.#received.subarray(next + 2)
+      if (this.received.length < next + 2) return
+      this.#text = Buffer.concat([this.#text, this.received.subarray(end + 2, next)])
+      assert.equal(this.received.toString('latin1', next, next + 2), '\r\n', 'the end of a chunk')
+      this.received = this.received.subarray(next + 2)
     }
   }
 
@@ -165,16 +116,7 @@ class EventStream {
     assert.notEqual(event.data, undefined, 'a browser drops an event without data')
     if (event.id !== undefined) this.lastEventId = event.id
     Object.defineProperty(event, 'json', { get: () => JSON.parse(event.data) })
-    this.history.push(event)
-    this.#inbox.put(event)
-  }
-
-  #over(why) {
-    if (this.isOver) return
-    this.isOver = true
-    this.#inbox.end(why)
-    this.#ended.resolve()
-    this.#socket.end()
+    this.put(event)
   }
 }
 

@@ -5,7 +5,7 @@
 import { DEADLINE_MS, deferred, within } from './wait.mjs'
 
 /** Does it have all these members with these values? A function is asked instead. */
-export function fitter(wanted) {
+function fitter(wanted) {
   if (typeof wanted === 'function') return wanted
   const members = Object.entries(wanted)
   return (item) => members.every(([name, value]) => item[name] === value)
@@ -38,10 +38,6 @@ export class Inbox {
   /** What is there and was not taken. */
   get items() {
     return [...this.#items]
-  }
-
-  get count() {
-    return this.#items.length
   }
 
   /** Take the first item that fits; wait for it if need be. `wanted` is a function or members of the item. */

@@ -44,7 +44,7 @@ const HELLO_BYTES = 80
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 
 /** The 64 bits of a node's id. */
-export function bitsOf(id) {
+function bitsOf(id) {
   return [...id.slice(2)].reduce((bits, digit) => bits * 32n + BigInt(alphabet.indexOf(digit)), 0n)
 }
 
@@ -64,7 +64,7 @@ export function hello(secret, cluster, node = '', { magic = 'TRP1', min = 1, max
 }
 
 /** Is this the answer of `node` to that hello? Gives what it says, or throws. */
-export function judgeHere(secret, asked, here) {
+function judgeHere(secret, asked, here) {
   if (here.length !== HELLO_BYTES) throw new Error(`the answer has ${here.length} bytes`)
   const mac = createHmac('sha256', secret).update('troupe-here').update(asked.subarray(0, 48))
     .update(here.subarray(0, 48)).digest()

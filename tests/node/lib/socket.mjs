@@ -18,22 +18,21 @@ export class Connection {
   #wake = deferred()
 
   /** Connect to a port of this machine. */
-  static async open(port, host = '127.0.0.1') {
-    const socket = net.connect({ port, host, noDelay: true, allowHalfOpen: true })
-    const connected = deferred()
-    socket.once('connect', connected.resolve)
-    socket.once('error', connected.reject)
-    await within(connected.promise, `connect to port ${port}`)
-    return new Connection(socket)
+  static open(port, host = '127.0.0.1') {
+    return Connection.#connect({ port, host, noDelay: true }, `port ${port}`)
   }
 
   /** Connect to a unix socket. */
-  static async openPath(path) {
-    const socket = net.connect({ path, allowHalfOpen: true })
+  static openPath(path) {
+    return Connection.#connect({ path }, path)
+  }
+
+  static async #connect(options, name) {
+    const socket = net.connect({ ...options, allowHalfOpen: true })
     const connected = deferred()
     socket.once('connect', connected.resolve)
     socket.once('error', connected.reject)
-    await within(connected.promise, `connect to ${path}`)
+    await within(connected.promise, `connect to ${name}`)
     return new Connection(socket)
   }
 
@@ -98,33 +97,29 @@ export class Connection {
 
   /** Read the next response. To a HEAD there is no body. */
   async response(method = 'GET', deadlineMs = DEADLINE_MS) {
-    const read = async () => {
-      for (;;) {
-        const parsed = parseResponse(this.#received, method, this.#over)
-        if (parsed) {
-          this.#received = this.#received.subarray(parsed.size)
-          return parsed.response
-        }
-        if (this.#over)
-          throw new Error(`closed instead of a response; got ${JSON.stringify(this.#received.toString('latin1'))}`)
-        await this.#wake.promise
-      }
-    }
-    return within(read(), `response to a ${method}`, deadlineMs)
+    const { response, size } = await this.#parsed(method, `a response to a ${method}`, deadlineMs)
+    this.#received = this.#received.subarray(size)
+    return response
   }
 
   /** The head of the next response, which stays unread: a Response without its content, and its size. */
   async head(deadlineMs = DEADLINE_MS) {
+    const { response, size } = await this.#parsed('HEAD', 'the head of a response', deadlineMs)
+    return Object.assign(response, { size })
+  }
+
+  /** The next response, which stays unread: {response, size}. */
+  #parsed(method, what, deadlineMs) {
     const read = async () => {
       for (;;) {
-        const parsed = parseResponse(this.#received, 'HEAD', this.#over)
-        if (parsed) return Object.assign(parsed.response, { size: parsed.size })
+        const parsed = parseResponse(this.#received, method, this.#over)
+        if (parsed) return parsed
         if (this.#over)
-          throw new Error(`closed instead of a head; got ${JSON.stringify(this.#received.toString('latin1'))}`)
+          throw new Error(`closed instead of ${what}; got ${JSON.stringify(this.#received.toString('latin1'))}`)
         await this.#wake.promise
       }
     }
-    return within(read(), 'the head of a response', deadlineMs)
+    return within(read(), what, deadlineMs)
   }
 
   /** Give the socket away, paused, with what it has received after `skip` bytes: another protocol goes on. */
@@ -215,7 +210,7 @@ function parseChunks(data, start) {
   }
 }
 
-export class Response {
+class Response {
   constructor(status, headers, content) {
     this.status = status
     this.headers = headers

@@ -10,12 +10,11 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 
-import { Inbox } from './inbox.mjs'
+import { Receiver } from './receiver.mjs'
 import { Connection, requestBytes } from './socket.mjs'
-import { deferred, within } from './wait.mjs'
 
 export const opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 }
-export const PROTOCOL = 'troupe.v1.json'
+const PROTOCOL = 'troupe.v1.json'
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11' // RFC 6455, part 1.3
 
@@ -85,44 +84,23 @@ export function closePayload(code, reason = '') {
   return payload
 }
 
-class WebSocketClient {
-  #socket
-  #received
+class WebSocketClient extends Receiver {
   #parts = [] // of a fragmented message
   #partsOp = 0
-  #ended = deferred()
   #id = 0
-  #sent = Promise.resolve()
-  #inbox = new Inbox()
 
-  history = []     // every JSON frame that came; `raw` is its text
   pings = 0        // that the node sent
   pongs = []       // payloads of pongs that came
   closed = null    // {code, reason} of the node's close frame
-  isOver = false
-  fault = null     // what the node did against the protocol
   answersPings = true
   answersClose = true // as one must; the answer to a close of ours is none
 
-  constructor({ socket, rest }) {
-    this.#socket = socket
-    this.#received = rest
-    const over = () => this.#over('the node closed the connection')
-    socket.on('data', (data) => this.#take(data))
-    socket.on('end', over)
-    socket.on('error', over)
-    socket.on('close', over)
-    this.#take(Buffer.alloc(0))
-    socket.resume()
+  constructor(released) {
+    super('the node broke the protocol')
+    this.begin(released, 'the node closed the connection')
   }
 
   // ---- what goes out ----
-
-  /** Bytes as they are. */
-  write(bytes) {
-    if (!this.#socket.destroyed) this.#sent = new Promise((resolve) => this.#socket.write(bytes, resolve))
-    return this
-  }
 
   /** One frame; see frameBytes. */
   sendFrame(frame) {
@@ -139,27 +117,7 @@ class WebSocketClient {
     return this.sendText(JSON.stringify(operation))
   }
 
-  /** Wait until what was sent has left this process, or the connection is over. */
-  async flushed(deadlineMs) {
-    await within(Promise.race([this.#sent, this.#ended.promise]), 'the node to read', deadlineMs)
-  }
-
-  /** Bytes that the kernel has not taken yet. */
-  get unsent() {
-    return this.#socket.writableLength
-  }
-
-  // ---- what comes in ----
-
-  /** The next JSON frame that fits: a function, or members such as {op: 'down'}. */
-  next(wanted = () => true, deadlineMs = undefined) {
-    return this.#inbox.take(wanted, deadlineMs)
-  }
-
-  /** Frames that came and that nobody took. */
-  get untaken() {
-    return this.#inbox.items
-  }
+  // ---- what comes in: JSON frames, of which each has its text as `raw` ----
 
   /** Send an operation with an id of its own, unless it brings one, and wait for its answer, whichever it is. */
   async request(op, members = {}, deadlineMs = undefined) {
@@ -191,24 +149,12 @@ class WebSocketClient {
     return this.untaken
   }
 
-  /** Read nothing any more, until resume(). */
-  pause() {
-    this.#socket.pause()
-    return this
-  }
-
-  resume() {
-    this.#socket.resume()
-    return this
-  }
-
   // ---- the end ----
 
   /** Wait until the node has closed: {code, reason} of its close frame, or null when it said none. */
   async untilClosed(deadlineMs) {
     const said = () => `the end of the WebSocket, of whose close is known ${JSON.stringify(this.closed)}`
-    await within(this.#ended.promise, said, deadlineMs)
-    if (this.fault) throw new Error(this.fault)
+    await this.untilOver(said, deadlineMs)
     return this.closed
   }
 
@@ -217,37 +163,18 @@ class WebSocketClient {
     this.resume()
     this.sendFrame({ op: opcode.close, payload: closePayload(code, reason) })
     const closed = await this.untilClosed()
-    this.#socket.destroy()
+    this.abort()
     return closed
-  }
-
-  /** Say by TCP that nothing more comes, and go on reading. */
-  finish() {
-    this.#socket.end()
-    return this
-  }
-
-  /** Go without a word; with reset: true the other side sees a reset. */
-  abort({ reset = false } = {}) {
-    if (reset) this.#socket.resetAndDestroy()
-    else this.#socket.destroy()
   }
 
   // ---- frames of the node, held to the letter ----
 
-  #take(data) {
-    this.#received = Buffer.concat([this.#received, data])
-    try {
-      for (let frame; !this.closed && (frame = this.#frame()); ) this.#judge(frame)
-    } catch (error) {
-      this.fault = `the node broke the protocol: ${error.message}`
-      this.#over(this.fault)
-      this.abort()
-    }
+  read() {
+    for (let frame; !this.closed && (frame = this.#frame()); ) this.#judge(frame)
   }
 
   #frame() {
-    const data = this.#received
+    const data = this.received
     if (data.length < 2) return null
     const short = data[1] & 0x7f
     assert.equal(data[1] & 0x80, 0, 'a frame of a server is not masked')
@@ -257,7 +184,7 @@ class WebSocketClient {
     const length = short === 126 ? data.readUInt16BE(2) : short === 127 ? Number(data.readBigUInt64BE(2)) : short
     assert.ok(short < 126 || length > (short === 126 ? 125 : 65535), 'a length in more bytes than it needs')
     if (data.length < at + length) return null
-    this.#received = data.subarray(at + length)
+    this.received = data.subarray(at + length)
     return { fin: (data[0] & 0x80) !== 0, op: data[0] & 0x0f, payload: data.subarray(at, at + length) }
   }
 
@@ -276,8 +203,7 @@ class WebSocketClient {
     assert.equal(this.#partsOp, opcode.text, `a message with opcode ${this.#partsOp}`)
     const raw = utf8.decode(whole)
     const frame = Object.defineProperty(JSON.parse(raw), 'raw', { value: raw })
-    this.history.push(frame)
-    this.#inbox.put(frame)
+    this.put(frame)
   }
 
   #control(op, payload) {
@@ -292,16 +218,8 @@ class WebSocketClient {
       const code = payload.length > 0 ? payload.readUInt16BE(0) : 1005
       this.closed = { code, reason: utf8.decode(payload.subarray(2)) }
       if (this.answersClose) this.sendFrame({ op: opcode.close, payload: payload.subarray(0, 2) })
-      this.#inbox.end(`the node closed with ${code} ${this.closed.reason}`)
+      this.endItems(`the node closed with ${code} ${this.closed.reason}`)
     }
-  }
-
-  #over(why) {
-    if (this.isOver) return
-    this.isOver = true
-    this.#inbox.end(why)
-    this.#ended.resolve()
-    this.#socket.end()
   }
 }
 
