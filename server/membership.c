@@ -448,10 +448,15 @@ void membership_drain(struct membership *membership)
 
 void membership_leave(struct membership *membership)
 {
-    if (membership->client != NULL && !membership->has_left)
+    if (membership->client != NULL && !membership->has_left) {
         registry_client_leave(membership->client, clock_boot_ms());
-    else
-        membership->has_left = true;
+        return;
+    }
+    if (membership->registry != NULL && !membership->has_left) {
+        registry_leave_own(membership->registry);
+        (void)registry_service_tick(membership->service, clock_boot_ms()); /* those who watch hear it now */
+    }
+    membership->has_left = true;
 }
 
 bool membership_has_left(const struct membership *membership) { return membership->has_left; }

@@ -324,6 +324,7 @@ static void drain_further(struct control *control)
     troupe_system_stats(control->config.env->system, &stats);
     if (!control->is_leaving && (stats.actors == 0 || clock_now_ms() >= control->end_at_ms)) {
         control->is_leaving = true;
+        http_retire(control->http);
         membership_leave(control->membership);
     }
     if (control->is_leaving && membership_has_left(control->membership))
@@ -341,7 +342,8 @@ static void on_end_tick(struct ev_loop *ev, ev_timer *w, int events)
     unsigned ended = 0;
     for (unsigned i = 0; i < control->config.loops_count; i++)
         ended += loop_has_ended(control->config.loops[i]) ? 1 : 0;
-    if (ended == control->config.loops_count) {
+    bool is_told = http_requests(control->http) == 0 || clock_now_ms() + LATE_MS >= control->end_at_ms;
+    if (ended == control->config.loops_count && is_told) {
         ev_break(ev, EVBREAK_ALL);
     } else if (clock_now_ms() >= control->end_at_ms) {
         log_printf(TROUPE_LOG_ERROR, "a worker did not stop: a turn holds it; the node ends");

@@ -276,6 +276,12 @@ int registry_set_own(struct registry *registry, const struct registry_record *re
     return 0;
 }
 
+void registry_leave_own(struct registry *registry)
+{
+    registry->members[0]->record.state = REGISTRY_DOWN;
+    registry__tell(registry, registry->members[0], REGISTRY_NODE_LEFT);
+}
+
 bool registry_own_shall_drain(const struct registry *registry) { return registry->members[0]->shall_drain; }
 
 /* ---- time ---- */

@@ -84,6 +84,9 @@ bool registry_own_shall_drain(const struct registry *registry);
 /* The registry's own record has changed (re-listen, draining). */
 int registry_set_own(struct registry *registry, const struct registry_record *record);
 
+/* The registry's own node ends: its members are told that it has left, so that they do not list it for ever. */
+void registry_leave_own(struct registry *registry);
+
 /* Name calls of a node are numbered: `floor` is the lowest that it still waits for. False: this one was given up by the
  * node before, so it must not have an effect any more. seq 0: not numbered. */
 bool registry_admit(struct registry *registry, troupe_home node, uint64_t seq, uint64_t floor);

@@ -104,6 +104,17 @@ test('a node drains itself when it is asked, and so does the registry when a mem
 
 // ---- the registry is away ----
 
+test('the end of the node that keeps the registry is told, and nobody lists it any more', async (t) => {
+  const { nodes: [first, second] } = await startCluster(t, 2, { args: lease })
+  const events = await openEvents(second, '/v1/events')
+  first.signalTo('SIGTERM')
+  const left = await events.next((event) => event.event === 'node.left')
+  assert.equal(left.json.node, first.ready.node)
+  assert.deepEqual((await members(second)).map((one) => one.node), [second.ready.node])
+  assert.equal((await first.untilExit()).code, 0)
+  events.close()
+})
+
 test('a node whose registry is gone stays ready, says so, and finds it again', async (t) => {
   const env = { XDG_RUNTIME_DIR: runtimeFolder(t) }
   const folder = temporaryFolder(t)

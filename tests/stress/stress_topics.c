@@ -264,8 +264,9 @@ static void act_reader(struct driver *driver)
     if (place >= PLACE_SYSTEM) {
         rc = troupe_subscribe_to(driver->worker, &reader->subscription, world.topic, from, none);
     } else {
-        reader->target = pack(ref_at(place));
-        rc = troupe_subscribe(driver->worker, &reader->subscription, ref_at(place), from, none);
+        troupe_ref target = ref_at(place); /* looked at once: who starts may take the place at any time */
+        reader->target = pack(target);
+        rc = troupe_subscribe(driver->worker, &reader->subscription, target, from, none);
     }
     reader->open = rc == 0;
     if (rc == 0)

@@ -359,6 +359,8 @@ static void the_own_record_changes_and_drains_once_test(void **state)
     record.state = REGISTRY_UP;
     assert_int_equal(registry_set_own(world.registry, &record), 0);
     assert_log("");
+    registry_leave_own(world.registry);
+    assert_log("left 1;");
     end();
 }
 
