@@ -14,11 +14,14 @@ import { Connection } from './lib/socket.mjs'
 import { isSanitized, run, start, temporaryFolder } from './lib/trouped.mjs'
 import { eventually } from './lib/wait.mjs'
 
-const LEASE_MS = 2000 // short, and yet longer than a busy machine keeps a node from renewing
+const LEASE_MS = isSanitized ? 4000 : 2000 // short, and yet longer than a busy machine keeps a node from renewing
 const lease = ['--lease', `${LEASE_MS}ms`, '--workers', '1']
 
 const spawnNamed = (node, name, more = {}) =>
   node.request('POST', '/v1/actors', { json: { behavior: 'counter', name, ...more } })
+
+const renewalsOf = async (node) => Number(/^troupe_cluster_lease_renewals_total (\d+)$/m.exec(await metricsOf(node))[1])
+const metricsOf = async (node) => (await node.request('GET', '/metrics')).text
 
 const upCount = async (node) => (await members(node)).filter((one) => one.state === 'up').length
 
@@ -101,6 +104,8 @@ test('a node that is stopped and goes on, again and again within its lease, stay
     await eventually(() => performance.now() - stopped > LEASE_MS / 4, 'a quarter of the lease')
     second.signalTo('SIGCONT')
     assert.equal((await second.request('GET', '/v1/names/steady')).json?.ref, actor.ref)
+    const renewals = await renewalsOf(second)
+    await eventually(async () => (await renewalsOf(second)) > renewals, 'a renewal: stops in a row would add up')
   }
   assert.equal((await first.request('GET', '/v1/names/steady')).json.ref, actor.ref)
   assert.equal(await upCount(first), 2)

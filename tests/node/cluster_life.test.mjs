@@ -9,10 +9,10 @@ import { test } from 'node:test'
 import { members, runtimeFolder, startCluster } from './lib/cluster.mjs'
 import { openEvents } from './lib/events.mjs'
 import { askPeer, askRegistry, peerPortOf, secretOf } from './lib/proof.mjs'
-import { run, start, temporaryFolder } from './lib/trouped.mjs'
+import { isSanitized, run, start, temporaryFolder } from './lib/trouped.mjs'
 import { eventually, within } from './lib/wait.mjs'
 
-const LEASE_MS = 2000 // short, and yet longer than a busy machine keeps a node from renewing
+const LEASE_MS = isSanitized ? 4000 : 2000 // short, and yet longer than a busy machine keeps a node from renewing
 const lease = ['--lease', `${LEASE_MS}ms`, '--workers', '1']
 const SLOWNESS = Number(process.env.TROUPE_TEST_SLOWNESS ?? 1) // of sanitized builds
 
