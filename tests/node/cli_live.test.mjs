@@ -4,9 +4,8 @@
 // terminal. Against a stand-in for a node, whose answers can be anything.
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { test } from 'node:test'
 
 import { startStandIn, troupe, troupeAt } from './lib/troupe.mjs'
@@ -231,7 +230,8 @@ async function onTerminal(url, command, { steps = [], env = {} } = {}) {
   }
 }
 
-const skip = existsSync('/usr/bin/script') ? false : 'needs script(1)'
+const hasTerminals = spawnSync('script', ['-qec', 'true', '/dev/null'], { stdio: 'ignore' }).status === 0
+const skip = hasTerminals ? false : 'needs script(1) and a machine that gives pseudo terminals'
 const many = () => ({
   'GET /v1/actors': { items: Array.from({ length: 40 }, (_, i) => actor(i, i, i)), next: null },
 })

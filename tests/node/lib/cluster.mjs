@@ -60,8 +60,10 @@ class Cluster {
   /** End all, those first that have to tell the registry. */
   async end() {
     const [first, ...others] = this.nodes.splice(0)
-    await Promise.all(others.map((node) => node.end()))
-    await first?.end()
+    const ends = await Promise.allSettled(others.map((node) => node.end()))
+    await first?.end() // also when another one has not ended well: nothing is left behind
+    const bad = ends.find((end) => end.status === 'rejected')
+    if (bad) throw bad.reason
   }
 
   /** Kill these nodes: no word to anybody. */
