@@ -130,6 +130,10 @@ int registry_claim(struct registry *registry, troupe_home node, troupe_view name
     if (entry != NULL && (entry->member != member || (troupe_ref_is_actor(entry->ref) &&
                                                       !troupe_ref_equal(entry->ref, ref)))) {
         *ret_holder = entry->ref;
+        /* What is only reserved may have gone to an actor of the registry's own node, which does not ask. */
+        if (!troupe_ref_is_actor(entry->ref) &&
+            registry->ops.name_find(registry->ops.user, name, ret_holder) != 0)
+            *ret_holder = entry->ref;
         return TROUPE_E_NAME_TAKEN;
     }
     return troupe_ref_is_actor(ref) ? grant(registry, member, entry, name, ref, ret_holder)

@@ -506,6 +506,20 @@ static void a_reservation_ends_by_itself_test(void **state)
     end();
 }
 
+static void a_name_that_was_reserved_and_taken_meanwhile_has_a_holder_test(void **state)
+{
+    troupe_ref holder;
+    (void)state;
+    begin(false);
+    join_up(5, 0);
+    join_up(6, 0);
+    assert_int_equal(claim(five, (troupe_ref){0}, false, 0), 0);
+    world.names[0] = (troupe_ref){{0, 1}, 1, 1}; /* an actor of the registry's own node, which does not ask */
+    assert_int_equal(registry_claim(world.registry, six, A, (troupe_ref){0}, false, 0, &holder), TROUPE_E_NAME_TAKEN);
+    assert_true(troupe_ref_equal(holder, world.names[0]));
+    end();
+}
+
 static void after_a_restart_only_holders_get_their_names_test(void **state)
 {
     troupe_ref found;
@@ -549,6 +563,7 @@ int main(void)
         cmocka_unit_test(a_call_that_was_given_up_has_no_effect_test),
         cmocka_unit_test(the_end_of_a_lease_releases_exactly_its_names_test),
         cmocka_unit_test(a_reservation_ends_by_itself_test),
+        cmocka_unit_test(a_name_that_was_reserved_and_taken_meanwhile_has_a_holder_test),
         cmocka_unit_test(after_a_restart_only_holders_get_their_names_test),
     };
     return cmocka_run_group_tests_name("registry_engine", tests, NULL, NULL);
