@@ -306,6 +306,13 @@ test('a client that never reads is closed with 1013, and costs no more than its 
   for (let id = 0; id < 400; id++) client.send({ ...ask, id })
   await assertUntouched()
   if (!isSanitized) assert.ok(node.memory() - memory < 64 * MIB, `grown by ${node.memory() - memory}`)
+  let handled = -1 // calls, of all clients; when no more are, the session has been given up
+  await eventually(async () => {
+    const before = handled
+    handled = (await node.request('GET', '/v1/actors/@faulty')).json.processed
+    for (let i = 0; i < 10; i++) await assertUntouched()
+    return handled === before
+  }, 'the session is given up')
   client.resume()
   assert.equal((await client.untilClosed())?.code, 1013)
   client.abort()
