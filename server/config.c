@@ -13,8 +13,9 @@
 #include "api/origin.h"
 #include "base/units.h"
 #include "base/utf8_text.h"
+#include "http_rule.h"
 
-enum { CHOICES_MAX = 4, FLAG_BYTES_MAX = 32 };
+enum { CHOICES_MAX = 4, FLAG_BYTES_MAX = 32, BLOCKING_MAX = 32 };
 
 #define HOST_CHARS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_[]:"
 #define LABEL_CHARS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_/"
@@ -22,7 +23,8 @@ enum { CHOICES_MAX = 4, FLAG_BYTES_MAX = 32 };
 
 /* How a setting is written. Those after FLAG take no value and have no environment variable. */
 enum kind {
-    ADDRESS = 1, ADVERTISE, NUMBER, DURATION, SIZE, MEMORY, PATH, REGISTRY, HOSTS, ORIGINS, LABELS, CHOICE, FLAG, ACTION
+    ADDRESS = 1, ADVERTISE, NUMBER, DURATION, SIZE, MEMORY, PATH, REGISTRY, HOSTS, ORIGINS, LABELS, PATHS, URLS, CHOICE, FLAG,
+    ACTION
 };
 
 struct setting {
@@ -48,12 +50,20 @@ static const struct setting settings[] = {
      PATH, AT(secret_file), 0, 0, {NULL}},
     {"tokens", "FILE", "who may do what; see troupe token (none: whoever reaches the port, everything)", PATH,
      AT(tokens_file), 0, 0, {NULL}},
+    {"behavior", "FILE", "a shared object with behaviors of your own, or a directory of them; may be given again", PATHS,
+     AT(behaviors), 0, 0, {NULL}},
+    {"app", "FILE", "an actor to start before the node is ready, most often a supervisor: a JSON file as the body of POST "
+     "/v1/actors (none)", PATH, AT(app), 0, 0, {NULL}},
     {"label", "KEY=VALUE", "a word about this node for the others; may be given again", LABELS, AT(labels), 0, 0,
      {NULL}},
     {"lease", "TIME", "a node that is silent for so long is down; the registry's counts (10s)", DURATION, AT(lease_ms),
      500, HOUR_MS, {NULL}},
     {"workers", "N", "threads that run actors; 0 is one per core (0)", NUMBER, AT(workers), 0, TROUPE_WORKERS_MAX,
      {NULL}},
+    {"blocking-workers", "N", "threads for behaviors that may block, made when they are needed; 0 runs those on the "
+     "workers (4)", NUMBER, AT(blocking_workers), 0, BLOCKING_MAX, {NULL}},
+    {"allow-http", "URL", "behaviors may make requests to this URL and to those below it; may be given again (none)",
+     URLS, AT(allow_http), 0, 0, {NULL}},
     {"announce", "FORM", "how to tell on standard output that the node is ready: human or json (human)", CHOICE,
      AT(announce_json), 0, 0, {"human", "json", NULL}},
     {"ports-file", "FILE", "where to write the real ports ($XDG_RUNTIME_DIR/troupe/PID.ports.json)", PATH,
@@ -82,6 +92,10 @@ static const struct setting settings[] = {
      AT(advertise_peer), 0, 0, {NULL}},
     {"stuck-turn-max", "TIME", "end the node, with status 70, when a turn lasts longer (60s)", DURATION,
      AT(stuck_turn_max_ms), 100, 24 * HOUR_MS, {NULL}},
+    {"alarm-mailbox", "PERCENT", "an alarm is set when a mailbox is so full; 0: never (80)", NUMBER, AT(alarm_mailbox), 0,
+     100, {NULL}},
+    {"alarm-turn", "TIME", "an alarm is set when a turn lasts as long; 0ms: never (100ms)", DURATION,
+     AT(alarm_turn_ms), 0, HOUR_MS, {NULL}},
     {"drain-timeout", "TIME", "how long SIGTERM waits for the actors (10s)", DURATION, AT(drain_timeout_ms), 1,
      HOUR_MS, {NULL}},
     {"log", "FORM", "the form of the log on standard error: human, json or auto (auto)", CHOICE, AT(log_format), 0, 0,
@@ -193,6 +207,11 @@ static const char *add_to_list(const char **list, enum kind kind, const char *va
         return "an origin, such as https://app.example.com";
     if (kind == HOSTS && (!origin_split(troupe_view_of(value), &host, &port) || port.len > 0))
         return "a host name without port";
+    struct http_rule rule;
+    if (kind == URLS && !http_rule_parse(value, &rule))
+        return "a URL, such as https://api.example.com/v1/, with no ? and no #";
+    if (kind == PATHS && (value[0] == '\0' || strlen(value) > 1024))
+        return "the path of a shared object or of a directory";
     if (kind == LABELS && !is_label(value))
         return "a key, = and a value, such as zone=a; a key has at most 63 of A-Z a-z 0-9 . - _ /, a value 255 bytes";
     list[count] = value;
@@ -265,7 +284,9 @@ static const char *set(struct config *config, const struct setting *setting, con
     case MEMORY:    return set_memory(config, value);
     case HOSTS:
     case ORIGINS:
-    case LABELS:    return set_list(dst, setting->kind, value);
+    case URLS:
+    case LABELS:
+    case PATHS:     return set_list(dst, setting->kind, value);
     case CHOICE:    return set_choice(setting, dst, value);
     case PATH:      *(const char **)dst = value; return NULL;
     case FLAG:
@@ -334,9 +355,11 @@ bool config_is_loopback(const char *host)
 static void set_defaults(struct config *config)
 {
     *config = (struct config){
-        .listen_api = {"127.0.0.1", 0}, .lease_ms = 10000, .memory_percent = 75, .connections_max = 65536,
+        .listen_api = {"127.0.0.1", 0}, .blocking_workers = 4, .lease_ms = 10000, .memory_percent = 75,
+        .connections_max = 65536,
         .body_max = 1u << 20,
         .head_timeout_ms = 10000, .idle_timeout_ms = 60000, .drain_timeout_ms = 10000, .stuck_turn_max_ms = 60000,
+        .alarm_mailbox = TROUPE_ALARM_MAILBOX_PERCENT_DEFAULT, .alarm_turn_ms = TROUPE_ALARM_TURN_MS_DEFAULT,
         .log_level = TROUPE_LOG_INFO,
     };
 }
@@ -358,6 +381,11 @@ static void check_together(struct config *config)
     const char *host = config->listen_api.host;
     if (config->listen_peer.host[0] == '\0')
         memcpy(config->listen_peer.host, host, sizeof config->listen_peer.host);
+    if (config->workers > TROUPE_WORKERS_MAX - config->blocking_workers) {
+        fprintf(stderr, "trouped: --workers: %u and --blocking-workers %u are more than %u threads; ask for fewer\n",
+                config->workers, config->blocking_workers, TROUPE_WORKERS_MAX);
+        exit(CONFIG_EXIT_USAGE);
+    }
     if (config_is_loopback(host) || config_is_guarded(config))
         return;
     fprintf(stderr, "trouped: --listen-api: %s can be reached by other machines, and there are no tokens; listen on "
@@ -421,7 +449,9 @@ static void print_setting(const struct config *config, const struct setting *set
     case ADVERTISE: print_advertise(setting->flag, src); return;
     case HOSTS:
     case ORIGINS:
-    case LABELS:    print_list(setting->flag, src); return;
+    case URLS:
+    case LABELS:
+    case PATHS:     print_list(setting->flag, src); return;
     case PATH:
     case REGISTRY:
         text = *(const char *const *)src;

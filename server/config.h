@@ -21,6 +21,7 @@ enum config_exit {
     CONFIG_EXIT_BIND = 3,
     CONFIG_EXIT_DATA_DIR = 4,
     CONFIG_EXIT_JOIN = 5,
+    CONFIG_EXIT_APP = 6,
     CONFIG_EXIT_STUCK = 70,
     CONFIG_EXIT_NOT_MEMBER = 71
 };
@@ -37,18 +38,24 @@ struct config {
     struct config_address advertise_api, advertise_peer; /* a name or an address; what is not given is as bound */
     const char *join;            /* NULL or "": this node is its own registry; else an URL, or "file:PATH" */
     const char *secret_file, *tokens_file; /* NULL or "": none */
+    const char *behaviors[CONFIG_LIST_MAX + 1]; /* shared objects and directories of them; end with NULL */
     const char *labels[CONFIG_LIST_MAX + 1]; /* "key=value"; end with NULL */
     uint64_t lease_ms;
     unsigned address_connections_max, address_rate; /* 0: no limit */
     unsigned workers;            /* 0: one per core */
+    unsigned blocking_workers;   /* 0: behaviors that block are run as all others are */
+    const char *allow_http[CONFIG_LIST_MAX + 1]; /* URLs that behaviors may ask for; end with NULL */
     bool announce_json;
     const char *ports_file;      /* NULL: the default place; "": none */
     const char *data_dir;        /* NULL: none */
+    const char *app;             /* the file that describes the application; NULL or "": none */
     uint64_t memory_max;         /* bytes; 0: 75 % of what there is */
     unsigned memory_percent;     /* with memory_max 0 */
     unsigned connections_max;
     uint64_t body_max;
     uint64_t head_timeout_ms, idle_timeout_ms, drain_timeout_ms, stuck_turn_max_ms;
+    unsigned alarm_mailbox;      /* percent; 0: no alarms of mailboxes */
+    uint64_t alarm_turn_ms;      /* 0: no alarms of turns */
     const char *allow_hosts[CONFIG_LIST_MAX + 1];   /* end with NULL */
     const char *allow_origins[CONFIG_LIST_MAX + 1];
     bool insecure;

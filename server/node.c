@@ -16,13 +16,19 @@
 #include <troupe/behaviors.h>
 
 #include "access/access.h"
+#include "alerts.h"
 #include "announce.h"
+#include "app.h"
 #include "api/asyncapi.h"
+#include "api/contract.h"
 #include "api/openapi.h"
 #include "base/clock.h"
 #include "host.h"
+#include "http_out.h"
+#include "io/blocking.h"
 #include "io/control.h"
 #include "join.h"
+#include "plugins.h"
 
 enum { FILES_BESIDE_CONNECTIONS = 256, BODIES_SHARE = 4 };
 
@@ -33,6 +39,8 @@ struct node {
     troupe_system *system;
     struct loop *loops[TROUPE_WORKERS_MAX];
     unsigned loops_count;
+    struct blocking *blocking;
+    struct http_out *http_out;
     struct http_shared http;
     struct traffic_control traffic;
     struct api_health health;
@@ -45,6 +53,8 @@ struct node {
     char url[SELF_URL_BYTES];    /* as it was at the start */
     struct control *control;
     struct membership *membership;
+    struct plugins *plugins;
+    struct app *app;             /* NULL: none */
 };
 
 /* Tell what went wrong, and give the status back. */
@@ -59,12 +69,20 @@ static int fail(int status, const char *words)
 static void wake(void *user, uint32_t worker)
 {
     struct node *node = user;
-    loop_wake(node->loops[worker]);
+    if (worker < node->workers)
+        loop_wake(node->loops[worker]);
+    else
+        blocking_wake(node->blocking, worker - node->workers);
 }
 
 static void wake_control(void *user)
 {
     control_wake(((struct node *)user)->control);
+}
+
+static int ask_http(void *user, troupe_outside who, const troupe_http *request)
+{
+    return http_out_ask(((struct node *)user)->http_out, who, request);
 }
 
 static void tell_named(void *user, troupe_view name, troupe_ref actor, bool taken)
@@ -106,6 +124,16 @@ static void log_end(void *user, troupe_ref actor, const char *behavior, const tr
     log_write(TROUPE_LOG_WARN, "an actor ended abnormally", fields);
 }
 
+static void tell_alarm(void *user, const troupe_alarm *alarm, bool is_set)
+{
+    alerts_on_alarm(&((struct node *)user)->env, alarm, is_set);
+}
+
+static void tell_dead_letter(void *user, troupe_ref to, troupe_ref from, const char *type, int error)
+{
+    alerts_on_dead_letter(&((struct node *)user)->env, to, from, type, error);
+}
+
 /* ---- start ---- */
 
 static int start_core(struct node *node)
@@ -114,17 +142,38 @@ static int start_core(struct node *node)
     if (!host_random(random, sizeof random) || random[0] == 0)
         return fail(CONFIG_EXIT_FAILED, "the kernel gives no random bits");
     troupe_system_config core = {
-        .workers = node->workers, .node = random[0], .seed = random[1], .memory_max = node->env.memory_max,
+        .workers = node->workers, .blocking_workers = node->config->blocking_workers, .node = random[0],
+        .seed = random[1], .memory_max = node->env.memory_max,
         .user = node, .wake = wake, .clock_ns = read_clock, .log = log_actor, .ended = log_end, .named = tell_named,
+        .alarm = tell_alarm, .dead_letter = tell_dead_letter,
+        .alarm_mailbox_percent = node->config->alarm_mailbox != 0 ? node->config->alarm_mailbox : TROUPE_ALARM_OFF,
+        .alarm_turn_ms = node->config->alarm_turn_ms != 0 ? (uint32_t)node->config->alarm_turn_ms : TROUPE_ALARM_OFF,
+        .http = ask_http,
     };
     if (troupe_system_new(&core, &node->system) != 0)
         return fail(CONFIG_EXIT_FAILED, "memory is exhausted");
     const troupe_behavior *behavior;
     for (unsigned i = 0; (behavior = troupe_behaviors_at(i)) != NULL; i++) {
-        if (troupe_system_add_behavior(node->system, behavior) != 0)
-            return fail(CONFIG_EXIT_FAILED, "a standard behavior was not taken");
+        char words[512];
+        if (contract_install(node->system, behavior, clock_wall_ms(), words, sizeof words) != 0)
+            return fail(CONFIG_EXIT_FAILED, words);
     }
+    char words[1024];
+    if (plugins_new(node->system, node->config->behaviors, &node->plugins, words, sizeof words) != 0)
+        return fail(CONFIG_EXIT_USAGE, words);
     return CONFIG_EXIT_OK;
+}
+
+static int read_app(struct node *node)
+{
+    char words[1024];
+    const struct app_config config = {
+        .path = node->config->app, .system = node->system, .wake_control = wake_control, .user = node,
+    };
+    if (config.path == NULL || config.path[0] == '\0')
+        return CONFIG_EXIT_OK;
+    int status = app_new(&config, &node->app, words, sizeof words);
+    return status == CONFIG_EXIT_OK ? status : fail(status, words);
 }
 
 static int bind_ports(struct node *node)
@@ -196,7 +245,7 @@ static bool is_member_origin(void *user, troupe_view origin)
 static int make_cluster(struct node *node)
 {
     struct api_env *env = &node->env;
-    if (troupe_topic_new(node->system, &env->events) != 0 ||
+    if (troupe_topic_new(node->system, &env->events) != 0 || troupe_topic_new(node->system, &env->dead) != 0 ||
         cluster_new(troupe_system_home(node->system), env->events, &env->members) != 0)
         return fail(CONFIG_EXIT_FAILED, "memory is exhausted");
     env->origins.is_member = is_member_origin;
@@ -253,6 +302,19 @@ static int make_loops(struct node *node)
     return CONFIG_EXIT_OK;
 }
 
+/* What actors reach that is not an actor. */
+static int make_outside(struct node *node)
+{
+    const struct blocking_config blocking = {.system = node->system, .wake_control = wake_control, .user = node};
+    const struct http_out_config http = {
+        .system = node->system, .allow = node->config->allow_http, .wake_control = wake_control, .user = node,
+    };
+    if (blocking_new(&blocking, &node->blocking) != 0 || http_out_new(&http, &node->http_out) != 0)
+        return fail(CONFIG_EXIT_FAILED, "memory is exhausted");
+    node->env.http_out = node->http_out;
+    return CONFIG_EXIT_OK;
+}
+
 static int start_loops(struct node *node)
 {
     for (unsigned i = 0; i < node->loops_count; i++) {
@@ -274,8 +336,8 @@ static void set_limits(struct node *node)
 {
     const struct config *config = node->config;
     node->workers = config->workers != 0 ? config->workers : host_cores();
-    if (node->workers > TROUPE_WORKERS_MAX)
-        node->workers = TROUPE_WORKERS_MAX;
+    if (node->workers > TROUPE_WORKERS_MAX - config->blocking_workers)
+        node->workers = TROUPE_WORKERS_MAX - config->blocking_workers;
     node->env.memory_max = config->memory_max != 0 ? config->memory_max : host_memory(config->memory_percent);
     node->env.connections_max = config->connections_max;
     if (host_raise_files((uint64_t)config->connections_max + FILES_BESIDE_CONNECTIONS, &node->files))
@@ -316,6 +378,20 @@ static void write_file_again(void *user)
         log_printf(TROUPE_LOG_ERROR, "%s", words);
 }
 
+static bool load_behaviors_again(void *user)
+{
+    struct node *node = user;
+    if (!plugins_are_wanted(node->plugins))
+        return false;
+    if (!plugins_reload(node->plugins))
+        return true;
+    if (self_set_behaviors(&node->self, node->system) == 0)
+        membership_set_own(node->membership);
+    else
+        log_printf(TROUPE_LOG_ERROR, "memory is exhausted: the other nodes are not told of the new behaviors");
+    return true;
+}
+
 static void forget_file(void *user)
 {
     struct node *node = user;
@@ -327,9 +403,10 @@ static int make_control(struct node *node)
     char words[512];
     const struct control_config control = {
         .env = &node->env, .config = node->config, .health = &node->health, .ports = node->ports, .self = &node->self,
-        .loops = node->loops, .loops_count = node->loops_count, .shared = &node->http, .traffic = &node->traffic,
+        .loops = node->loops, .loops_count = node->loops_count, .blocking = node->blocking,
+        .http_out = node->http_out, .app = node->app, .shared = &node->http, .traffic = &node->traffic,
         .requests = &node->registry_traffic, .user = node, .up = announce_node, .moved = write_file_again,
-        .leave = forget_file,
+        .leave = forget_file, .hangup = load_behaviors_again,
     };
     if (control_new(&control, &node->control) != 0)
         return fail(CONFIG_EXIT_FAILED, "the control thread could not start: memory or descriptors are exhausted");
@@ -359,6 +436,9 @@ static void fini(struct node *node)
         loop_send_stop(node->loops[i], 0);
     for (unsigned i = 0; i < node->loops_count; i++)
         loop_join(node->loops[i]);
+    if (node->blocking != NULL)
+        blocking_stop(node->blocking);
+    blocking_join(node->blocking);
     membership_free(node->membership);
     for (unsigned i = 0; i < node->loops_count; i++)
         loop_free(node->loops[i]);
@@ -366,9 +446,18 @@ static void fini(struct node *node)
     cluster_free(node->env.members);
     if (node->env.events != NULL)
         troupe_topic_drop(node->env.events);
-    if (node->system != NULL)
+    if (node->env.dead != NULL)
+        troupe_topic_drop(node->env.dead);
+    node->env.events = node->env.dead = NULL; /* what the end of the system has to tell is told to nobody */
+    if (node->system != NULL) {
+        contract_free_all(node->system);
         troupe_system_free(node->system);
+    }
+    blocking_free(node->blocking);
+    http_out_free(node->http_out);
+    plugins_free(node->plugins);
     place_free(node->env.place);
+    app_free(node->app); /* what the place had under way may have been its start */
     access_free(node->env.access);
     free(node->env.openapi);
     free(node->env.asyncapi);
@@ -380,7 +469,7 @@ static void fini(struct node *node)
 int node_run(const struct config *config)
 {
     static int (*const steps[])(struct node *) = {
-        open_data, start_core, bind_ports, make_env, make_loops, make_control, start_loops, run,
+        open_data, start_core, read_app, bind_ports, make_env, make_loops, make_outside, make_control, start_loops, run,
     };
     struct node *node = calloc(1, sizeof *node);
     int status = CONFIG_EXIT_OK;

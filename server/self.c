@@ -8,11 +8,12 @@
 
 static json_t *behaviors_of(const troupe_system *system)
 {
-    const troupe_behavior *behavior;
+    troupe_installed installed;
     json_t *list = json_array();
-    for (uint32_t i = 0; list != NULL && (behavior = troupe_system_behavior_at(system, i)) != NULL; i++) {
-        if (json_array_append_new(list, json_pack("{s:s, s:s}", "name", behavior->name, "version",
-                                                  behavior->version)) != 0) {
+    for (uint32_t i = 0; list != NULL && troupe_system_installed_at(system, i, &installed); i++) {
+        const troupe_behavior *behavior = installed.behavior;
+        if (!installed.is_replaced && json_array_append_new(list, json_pack("{s:s, s:s}", "name", behavior->name,
+                                                                        "version", behavior->version)) != 0) {
             json_decref(list);
             list = NULL;
         }
@@ -46,6 +47,15 @@ int self_init(struct self *self, const struct config *config, const troupe_syste
     self->record.extra = json_pack("{s:o, s:o}", "behaviors", behaviors_of(system), "labels",
                                    labels_of(config->labels));
     return self->record.extra != NULL ? 0 : TROUPE_E_NO_MEMORY;
+}
+
+int self_set_behaviors(struct self *self, const troupe_system *system)
+{
+    json_t *list = behaviors_of(system);
+    if (list == NULL || json_object_set_new(self->record.extra, "behaviors", list) != 0)
+        return TROUPE_E_NO_MEMORY;
+    self->record.revision++;
+    return 0;
 }
 
 void self_fini(struct self *self) { registry_record_fini(&self->record); }

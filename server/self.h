@@ -28,6 +28,9 @@ TROUPE_MUST_USE int self_init(struct self *self, const struct config *config, co
                               uint64_t started_at_ms);
 void self_fini(struct self *self);
 
+/* Other behaviors have been loaded. Fails: TROUPE_E_NO_MEMORY. */
+TROUPE_MUST_USE int self_set_behaviors(struct self *self, const troupe_system *system);
+
 /* The ports are bound here, now. */
 void self_set_ports(struct self *self, const struct config *config, const struct listener *api,
                     const struct listener *peer);

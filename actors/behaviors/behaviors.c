@@ -5,7 +5,8 @@
 
 static const troupe_behavior *const table[] = {
     &troupe_behavior_echo,   &troupe_behavior_counter, &troupe_behavior_kv,     &troupe_behavior_topic,
-    &troupe_behavior_ticker, &troupe_behavior_relay,   &troupe_behavior_faulty,
+    &troupe_behavior_ticker, &troupe_behavior_relay,   &troupe_behavior_door,   &troupe_behavior_pool,
+    &troupe_behavior_webhook, &troupe_behavior_supervisor, &troupe_behavior_faulty,
 };
 
 const troupe_behavior *troupe_behaviors_at(unsigned i)

@@ -65,6 +65,15 @@ static int init(troupe_ctx *ctx, void *state, const troupe_msg *args)
     return 0;
 }
 
+static void write_value(troupe_json_writer *writer, char *buf, size_t cap, const struct counter *counter)
+{
+    troupe_json_write_init(writer, buf, cap);
+    troupe_json_write_object_begin(writer);
+    troupe_json_write_key(writer, "value");
+    troupe_json_write_int(writer, counter->value);
+    troupe_json_write_object_end(writer);
+}
+
 static int receive(troupe_ctx *ctx, void *state, const troupe_msg *msg)
 {
     struct counter *counter = state;
@@ -88,12 +97,17 @@ static int receive(troupe_ctx *ctx, void *state, const troupe_msg *msg)
         break; /* get changes nothing */
     }
 
-    troupe_json_write_init(&writer, buf, sizeof buf);
-    troupe_json_write_object_begin(&writer);
-    troupe_json_write_key(&writer, "value");
-    troupe_json_write_int(&writer, counter->value);
-    troupe_json_write_object_end(&writer);
+    write_value(&writer, buf, sizeof buf, counter);
     return support_answer(ctx, msg, &writer, buf);
+}
+
+static int view(troupe_ctx *ctx, const void *state)
+{
+    troupe_json_writer writer;
+    char buf[48];
+
+    write_value(&writer, buf, sizeof buf, state);
+    return support_show(ctx, &writer, buf);
 }
 
 const troupe_behavior troupe_behavior_counter = {
@@ -105,5 +119,8 @@ const troupe_behavior troupe_behavior_counter = {
     .types_count = sizeof types / sizeof types[0],
     .state_bytes = sizeof(struct counter),
     .init = init,
+    .args_schema = "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"integer\"}},"
+                   "\"additionalProperties\":false}",
     .receive = receive,
+    .view = view,
 };

@@ -366,7 +366,8 @@ static int init(troupe_ctx *ctx, void *state, const troupe_msg *args)
     if (word_is(&ask, "fail"))
         return troupe_fail(ctx, TROUPE_E_INTERNAL, "it was told to fail in init");
     if (ask.number != 0 || ask.period_ms != 0) {
-        int rc = troupe_supervise(ctx, ask.number, ask.period_ms);
+        troupe_supervision how = {.restarts = ask.number, .period_ms = ask.period_ms};
+        int rc = troupe_supervise(ctx, &how);
 
         if (rc != 0)
             return rc;
@@ -423,6 +424,23 @@ static int receive(troupe_ctx *ctx, void *state, const troupe_msg *msg)
     }
 }
 
+static int view(troupe_ctx *ctx, const void *state)
+{
+    const struct faulty *faulty = state;
+    troupe_json_writer writer;
+    char buf[160];
+
+    troupe_json_write_init(&writer, buf, sizeof buf);
+    troupe_json_write_object_begin(&writer);
+    support_write_uint(&writer, "started", faulty->started);
+    support_write_uint(&writer, "ended", faulty->ended);
+    support_write_uint(&writer, "restarting", faulty->restarting);
+    support_write_uint(&writer, "downs", faulty->downs);
+    support_write_uint(&writer, "noops", faulty->noops);
+    troupe_json_write_object_end(&writer);
+    return support_show(ctx, &writer, buf);
+}
+
 const troupe_behavior troupe_behavior_faulty = {
     TROUPE_BEHAVIOR_HEAD,
     .name = "faulty",
@@ -435,4 +453,5 @@ const troupe_behavior troupe_behavior_faulty = {
     .receive = receive,
     .down = down,
     .child = child,
+    .view = view,
 };

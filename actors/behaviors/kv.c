@@ -318,6 +318,23 @@ static int receive(troupe_ctx *ctx, void *state, const troupe_msg *msg)
 
 static void fini(void *state) { kv_map_fini(state); }
 
+static int view(troupe_ctx *ctx, const void *state)
+{
+    const struct kv_map *map = state;
+    troupe_json_writer writer;
+    char buf[160];
+
+    troupe_json_write_init(&writer, buf, sizeof buf);
+    troupe_json_write_object_begin(&writer);
+    support_write_uint(&writer, "keys", map->count);
+    support_write_uint(&writer, "keys_max", map->keys_max);
+    support_write_uint(&writer, "bytes", map->bytes);
+    support_write_uint(&writer, "bytes_max", map->bytes_max);
+    support_write_uint(&writer, "revision", map->revision);
+    troupe_json_write_object_end(&writer);
+    return support_show(ctx, &writer, buf);
+}
+
 const troupe_behavior troupe_behavior_kv = {
     TROUPE_BEHAVIOR_HEAD,
     .name = "kv",
@@ -327,6 +344,10 @@ const troupe_behavior troupe_behavior_kv = {
     .types_count = sizeof types / sizeof types[0],
     .state_bytes = sizeof(struct kv_map),
     .init = init,
+    .args_schema = "{\"type\":\"object\",\"properties\":{\"keys_max\":{\"type\":\"integer\",\"minimum\":1,"
+                   "\"maximum\":100000},\"bytes_max\":{\"type\":\"integer\",\"minimum\":1,"
+                   "\"maximum\":1073741824}},\"additionalProperties\":false}",
     .receive = receive,
     .fini = fini,
+    .view = view,
 };

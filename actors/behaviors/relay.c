@@ -123,6 +123,21 @@ static void fini(void *state)
     troupe_free(relay->to);
 }
 
+static int view(troupe_ctx *ctx, const void *state)
+{
+    const struct relay *relay = state;
+    troupe_json_writer writer;
+    char buf[6 * SUPPORT_TARGET_BYTES_MAX + 64]; /* any byte may need six letters */
+
+    troupe_json_write_init(&writer, buf, sizeof buf);
+    troupe_json_write_object_begin(&writer);
+    troupe_json_write_key(&writer, "to");
+    troupe_json_write_string(&writer, (troupe_view){.ptr = relay->to, .len = relay->to_len});
+    support_write_uint(&writer, "timeout_ms", relay->timeout_ms);
+    troupe_json_write_object_end(&writer);
+    return support_show(ctx, &writer, buf);
+}
+
 const troupe_behavior troupe_behavior_relay = {
     TROUPE_BEHAVIOR_HEAD,
     .name = "relay",
@@ -131,6 +146,10 @@ const troupe_behavior troupe_behavior_relay = {
     .state_bytes = sizeof(struct relay),
     .flags = TROUPE_BEHAVIOR_ANY_TYPE,
     .init = init,
+    .args_schema = "{\"type\":\"object\",\"properties\":{\"to\":{\"type\":\"string\",\"minLength\":1,"
+                   "\"maxLength\":256},\"timeout_ms\":{\"type\":\"integer\",\"minimum\":0,"
+                   "\"maximum\":600000}},\"required\":[\"to\"],\"additionalProperties\":false}",
     .receive = receive,
     .fini = fini,
+    .view = view,
 };

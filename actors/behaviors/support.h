@@ -130,6 +130,21 @@ static inline int support_answer(troupe_ctx *ctx, const troupe_msg *msg, troupe_
     return support_replied(troupe_reply(ctx, troupe_body_json(buf, troupe_json_write_length(writer))));
 }
 
+/* Answer a view with what the writer holds. Returns what view returns. */
+static inline int support_show(troupe_ctx *ctx, troupe_json_writer *writer, const char *buf)
+{
+    int rc = troupe_json_write_end(writer);
+
+    return rc != 0 ? rc : troupe_reply(ctx, troupe_body_json(buf, troupe_json_write_length(writer)));
+}
+
+/* Write a member that is a number. */
+static inline void support_write_uint(troupe_json_writer *writer, const char *name, uint64_t value)
+{
+    troupe_json_write_key(writer, name);
+    troupe_json_write_uint(writer, value);
+}
+
 /* Turn "@name" or the text of a reference into a reference.
  * Fails: NOT_FOUND for a name that nobody has, TROUPE_E_BAD_REFERENCE */
 static inline int support_resolve(troupe_ctx *ctx, troupe_view to, troupe_ref *ret_ref)

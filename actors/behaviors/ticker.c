@@ -181,6 +181,28 @@ static void fini(void *state)
     troupe_free(ticker->body);
 }
 
+static int view(troupe_ctx *ctx, const void *state)
+{
+    const struct ticker *ticker = state;
+    troupe_json_writer writer;
+    char buf[384], to[TROUPE_REF_TEXT_MAX];
+
+    troupe_json_write_init(&writer, buf, sizeof buf);
+    troupe_json_write_object_begin(&writer);
+    troupe_json_write_key(&writer, "to");
+    troupe_json_write_string(&writer, (troupe_view){.ptr = to, .len = troupe_ref_format(ticker->to, to)});
+    troupe_json_write_key(&writer, "type");
+    troupe_json_write_text(&writer, ticker->type);
+    support_write_uint(&writer, "period_ms", ticker->period_ms);
+    support_write_uint(&writer, "count", ticker->count);
+    support_write_uint(&writer, "sent", ticker->sent);
+    support_write_uint(&writer, "refused", ticker->refused);
+    troupe_json_write_key(&writer, "paused");
+    troupe_json_write_bool(&writer, ticker->timer == 0);
+    troupe_json_write_object_end(&writer);
+    return support_show(ctx, &writer, buf);
+}
+
 const troupe_behavior troupe_behavior_ticker = {
     TROUPE_BEHAVIOR_HEAD,
     .name = "ticker",
@@ -190,7 +212,14 @@ const troupe_behavior troupe_behavior_ticker = {
     .types_count = sizeof types / sizeof types[0],
     .state_bytes = sizeof(struct ticker),
     .init = init,
+    .args_schema = "{\"type\":\"object\",\"properties\":{\"to\":{\"type\":\"string\",\"minLength\":1,"
+                   "\"maxLength\":256},\"period_ms\":{\"type\":\"integer\",\"minimum\":1,"
+                   "\"maximum\":86400000},\"type\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":64},"
+                   "\"body\":{},\"count\":{\"type\":\"integer\",\"minimum\":1,"
+                   "\"maximum\":9007199254740992}},\"required\":[\"to\",\"period_ms\"],"
+                   "\"additionalProperties\":false}",
     .receive = receive,
     .down = down,
     .fini = fini,
+    .view = view,
 };

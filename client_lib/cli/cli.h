@@ -15,7 +15,7 @@
 
 #include <troupe/client.h>
 
-#define CLI_ARGS_MAX 4
+#define CLI_ARGS_MAX 5
 #define CLI_INTERVAL_MS 2000    /* between two rounds of --watch, where it is not given */
 #define CLI_INTERVAL_MS_MIN 100 /* more often shows nothing new to an eye */
 #define CLI_GRANTS_MAX 64       /* --grant may be given so often */
@@ -64,6 +64,17 @@ enum cli_option {
     CLI_RATE,
     CLI_CONNECTIONS,
     CLI_EXPIRES,
+    CLI_DEPTH,
+    CLI_ASCII,
+    CLI_MESSAGES,
+    CLI_BODIES,
+    CLI_TYPES,
+    CLI_DEAD,
+    CLI_DELAY,
+    CLI_AT,
+    CLI_EVERY,
+    CLI_MISSED,
+    CLI_SCOPE,
     CLI_OPTIONS, /* how many */
 };
 
@@ -88,8 +99,8 @@ struct cli_command {
     const char *text;       /* a paragraph for --help; may be NULL */
     int args_min, args_max; /* at most CLI_ARGS_MAX */
     enum cli_arg_kind first_arg;
-    const char *words;                    /* CLI_ARG_WORD: "a|b|c", what completion offers */
-    bool is_local;                        /* asks no node: takes no common options */
+    const char *words; /* CLI_ARG_WORD: "a|b|c", what completion offers; CLI_ARG_REF: behind the reference */
+    bool is_local;     /* asks no node: takes no common options */
     const struct cli_option_use *options; /* its own, beside the common ones; NULL: none */
     int (*run)(struct cli *cli);          /* returns a cli_exit */
 };
@@ -140,11 +151,20 @@ void cli_help_print_command(const struct cli_command *command, FILE *file);
 /* "500ms", "5s", "2m", "1h" to milliseconds, 1 ms to a day. Fails: TROUPE_E_INVALID */
 TROUPE_MUST_USE int cli_duration_parse(const char *text, uint32_t *ret_ms);
 
+/* The same with days ("30d") and up to max_ms. Fails: TROUPE_E_INVALID */
+TROUPE_MUST_USE int cli_span_parse(const char *text, uint64_t max_ms, uint64_t *ret_ms);
+
+/* Read an option that is a time; absent leaves *ret_ms. On a bad value complains and returns CLI_EXIT_USAGE. */
+TROUPE_MUST_USE int cli_span_option(const struct cli *cli, enum cli_option option, uint64_t max_ms, uint32_t *ret_ms);
+
 /* A decimal number up to max. Fails: TROUPE_E_INVALID */
 TROUPE_MUST_USE int cli_count_parse(const char *text, uint64_t max, uint64_t *ret_count);
 
 /* "3.2s", "4m07s", "2h05m", "3d04h" into out, for people. */
 void cli_duration_format(int64_t ms, char *out, size_t cap);
+
+/* "850ns", "12.3us", "4.0ms", "2.5s" into out, for people. */
+void cli_nanoseconds_format(int64_t ns, char *out, size_t cap);
 
 /* "512 B", "3.2 KiB", "17.7 GiB" into out, for people. */
 void cli_bytes_format(uint64_t bytes, char *out, size_t cap);
@@ -230,11 +250,29 @@ int cli_no_memory(void);
 typedef void (*cli_event_line_fn)(const struct cli *cli, const troupe_client_event *event, const json_t *data);
 
 /* The options of a command that follows a stream. */
+#define CLI_EVENTS_OPTIONS                                                                                             \
+    {CLI_FROM, "now|oldest", "Where to begin: with what comes (default), or with the oldest event that is kept"},      \
+        {CLI_AFTER, "ID", "Begin behind the event of this id"},                                                        \
+        {CLI_TYPES, "TYPES", "Only events of these types, with commas between; one may end with a *"},                 \
+    {                                                                                                                  \
+        CLI_LIMIT, "N", "End after this many events"                                                                   \
+    }
 extern const struct cli_option_use cli_events_options[];
 
-/* Follow a stream and print its events until --limit, its end or a failure; ref NULL: the cluster's. Returns a
- * cli_exit. */
-int cli_events_print(struct cli *cli, const char *ref, cli_event_line_fn line);
+/* A stream, and what an event of it looks like. */
+struct cli_stream {
+    const char *what;                     /* "follow @hits", for a complaint */
+    troupe_client_stream_options options; /* its source; on_event and what the command line says is filled in */
+    cli_event_line_fn line;
+    const char *last_type; /* the event behind which the stream is over; NULL: none */
+    const char *title;     /* a line above a table; NULL: none */
+};
+
+/* Follow a stream and print its events until --limit, its end or a failure. Returns a cli_exit. */
+int cli_events_print(struct cli *cli, const struct cli_stream *stream);
+
+/* Print a text, however long, with control characters made visible. */
+void cli_output_clean(const struct cli *cli, const char *text, size_t len);
 
 /* ---- pages.c: lists ---- */
 

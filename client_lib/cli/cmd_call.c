@@ -7,7 +7,7 @@ static int run(struct cli *cli)
     troupe_client_problem problem;
     troupe_client_reply reply = {0};
     struct cli_message message = {0};
-    int code = cli_message_read(cli, &message);
+    int code = cli_message_read(cli, 0, &message);
     code = code != CLI_EXIT_DONE ? code : cli_connect(cli);
     if (code == CLI_EXIT_DONE) {
         int rc = troupe_client_call(cli->client, &message.message, &reply, &problem);

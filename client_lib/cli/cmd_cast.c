@@ -15,7 +15,8 @@ static int run(struct cli *cli)
 {
     troupe_client_problem problem;
     struct cli_message message = {0};
-    int code = cli_message_read(cli, &message);
+    int code = cli_message_read(cli, 0, &message);
+    code = code != CLI_EXIT_DONE ? code : cli_span_option(cli, CLI_DELAY, CLI_DELAY_MS_MAX, &message.message.delay_ms);
     code = code != CLI_EXIT_DONE ? code : cli_connect(cli);
     if (code == CLI_EXIT_DONE) {
         int rc = troupe_client_cast(cli->client, &message.message, &problem);
@@ -29,7 +30,9 @@ const struct cli_command cmd_cast = {
     .name = "cast",
     .usage = "REF TYPE [BODY]",
     .summary = "Send a message to an actor without awaiting a reply",
-    .text = "Exits with 0 once the mailbox of the actor has the message. BODY is as for call.",
+    .text =
+        "Exits with 0 once the mailbox of the actor has the message, or with --delay the actor a timer that sends it. "
+        "BODY is as for call.",
     .args_min = 2,
     .args_max = 3,
     .first_arg = CLI_ARG_REF,

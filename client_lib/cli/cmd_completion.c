@@ -103,7 +103,7 @@ static const char bash_start[] =
     "        word=${line[i]}\n"
     "        case $skip$word in\n"
     "        skip*) skip='' ;;\n"
-    "        -q | -w* | -h | --quiet | --watch | --help | --*=*) ;;\n"
+    "        -q | -w* | -h | --quiet | --watch | --help | --ascii | --bodies | --dead | --*=*) ;;\n"
     "        -*) skip='skip' ;;\n"
     "        *) if [[ -n $command ]]; then count=$((count + 1)); else command=$word; fi ;;\n"
     "        esac\n"
@@ -123,6 +123,7 @@ static const char bash_end[] =
     "        mapfile -t COMPREPLY < <(compgen -W \"$options --help\" -- \"$cur\")\n"
     "        return\n"
     "    fi\n"
+    "    if [[ $count -eq 1 && $first == names ]]; then first='words'; count=0; fi\n"
     "    if [[ $count -gt 0 ]]; then return; fi\n"
     "    case $first in\n"
     "    names)\n"
@@ -186,12 +187,23 @@ static void zsh_option(const struct cli_command *command, const struct cli_optio
     putchar('\'');
 }
 
-static void zsh_first_arg(const struct cli_command *command)
+static void zsh_words(int arg, const char *words)
+{
+    printf(" \\\n            '%d:word:(", arg);
+    print_choices(words, ' ');
+    fputs(")'", stdout);
+}
+
+/* A command that begins with a reference may take words behind it. */
+static void zsh_args(const struct cli_command *command)
 {
     switch (command->first_arg) {
     case CLI_ARG_REF:
     case CLI_ARG_NAME:
         fputs(" \\\n            '1:actor:_troupe_names'", stdout);
+        if (command->words != NULL) {
+            zsh_words(2, command->words);
+        }
         break;
     case CLI_ARG_COMMAND:
         fputs(" \\\n            '1:command:(", stdout);
@@ -199,9 +211,7 @@ static void zsh_first_arg(const struct cli_command *command)
         fputs(")'", stdout);
         break;
     case CLI_ARG_WORD:
-        fputs(" \\\n            '1:word:(", stdout);
-        print_choices(command->words, ' ');
-        fputs(")'", stdout);
+        zsh_words(1, command->words);
         break;
     default:
         break;
@@ -236,7 +246,7 @@ static void write_zsh(void)
         printf("    %s)\n        _arguments", (*at)->name);
         each_option(*at, zsh_option);
         fputs(" \\\n            '--help[Show this help]'", stdout);
-        zsh_first_arg(*at);
+        zsh_args(*at);
         fputs("\n        ;;\n", stdout);
     }
     fputs("    esac\n"
@@ -277,11 +287,13 @@ static void write_fish(void)
             printf("complete -c troupe -n '__fish_seen_subcommand_from %s' "
                    "-a '(troupe names --quiet --timeout 1s --limit 1000 2>/dev/null)'\n",
                    name);
-        } else if ((*at)->first_arg == CLI_ARG_WORD) {
+        }
+        if ((*at)->words != NULL) {
             printf("complete -c troupe -n '__fish_seen_subcommand_from %s' -a '", name);
             print_choices((*at)->words, ' ');
             fputs("'\n", stdout);
-        } else if ((*at)->first_arg == CLI_ARG_COMMAND) {
+        }
+        if ((*at)->first_arg == CLI_ARG_COMMAND) {
             printf("complete -c troupe -n '__fish_seen_subcommand_from %s' -a '", name);
             print_commands();
             fputs("'\n", stdout);

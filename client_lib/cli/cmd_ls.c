@@ -14,7 +14,7 @@ static void fill(const json_t *actor, char (*cells)[CLI_CELL_BYTES])
     member_text(actor, "ref", cells[0]);
     member_text(actor, "name", cells[1]);
     member_text(actor, "behavior", cells[2]);
-    member_text(actor, "state", cells[3]);
+    member_state(actor, cells[3]);
     member_count(json_object_get(actor, "mailbox"), "depth", cells[4]);
     member_count(actor, "processed", cells[5]);
     member_duration(actor, "uptime_ms", cells[6]);

@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/alarms.h"
 #include "cli/colour.h"
 #include "cli/commands.h"
 #include "cli/watch.h"
+
+#define ALARMS_SHOWN 5
 
 struct status {
     struct cli *cli;
@@ -54,6 +57,7 @@ static int ask_node(struct status *status)
     set_from(status, "uptime_ms", node, "uptime_ms");
     set_from(status, "actors", stats, "actors");
     set_from(status, "memory_bytes", stats, "memory_bytes");
+    set_from(status, "alarms", node, "alarms");
     set_from(status, "memory_bytes_max", json_object_get(node, "limits"), "memory_bytes_max");
     json_decref(node);
     return CLI_EXIT_DONE;
@@ -176,6 +180,22 @@ static void print_memory(const struct status *status)
     }
 }
 
+/* They tell of actors, not of the node: they are no trouble of its own. */
+static void print_alarms(const struct status *status)
+{
+    char line[2048];
+    const json_t *alarms = json_object_get(status->document, "alarms");
+    for (size_t i = 0; i < json_array_size(alarms) && i < ALARMS_SHOWN; i++) {
+        alarms_format(json_array_get(alarms, i), line, sizeof line);
+        fprintf(status->cli->out, "%-11s  ", i == 0 ? "alarms" : "");
+        cli_output_line(status->cli, line);
+    }
+    if (json_array_size(alarms) > ALARMS_SHOWN) {
+        fprintf(status->cli->out, "%-11s  ... %zu more; 'troupe status -o json' has them all\n", "",
+                json_array_size(alarms) - ALARMS_SHOWN);
+    }
+}
+
 static void print_trouble(const struct status *status)
 {
     size_t i;
@@ -211,6 +231,7 @@ static void print_text(const struct status *status)
     print_count(status, "streams", "streams");
     print_count(status, "connections", "connections");
     print_memory(status);
+    print_alarms(status);
     print_trouble(status);
 }
 

@@ -12,20 +12,16 @@ static void line(const struct cli *cli, const troupe_client_event *event, const 
     char clean[4 * sizeof head];
     cli_clean_copy(clean, sizeof clean, head);
     fprintf(cli->out, "%s  ", clean);
-    for (size_t i = 0; i < event->data_len; i++) { /* whole, however long it is */
-        unsigned char byte = (unsigned char)event->data[i];
-        bool is_c1 = byte == 0xc2 && i + 1 < event->data_len && (unsigned char)event->data[i + 1] < 0xa0;
-        i += is_c1;
-        if (byte < 0x20 || byte == 0x7f || is_c1) {
-            fprintf(cli->out, "\\x%02x", (unsigned char)event->data[i]);
-        } else {
-            fputc(byte, cli->out);
-        }
-    }
+    cli_output_clean(cli, event->data, event->data_len);
     fputc('\n', cli->out);
 }
 
-static int run(struct cli *cli) { return cli_events_print(cli, cli->arg[0], line); }
+static int run(struct cli *cli)
+{
+    char what[CLI_CELL_BYTES];
+    snprintf(what, sizeof what, "follow %s", cli->arg[0]);
+    return cli_events_print(cli, &(struct cli_stream){.what = what, .options.ref = cli->arg[0], .line = line});
+}
 
 const struct cli_command cmd_tail = {
     .name = "tail",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/alarms.h"
 #include "cli/commands.h"
 #include "cli/member.h"
 #include "cli/rank.h"
@@ -14,13 +15,15 @@
 #include "cli/watch.h"
 
 #define ROWS 20        /* where --limit is not given and there is no terminal */
+#define ALARMS_SHOWN 3 /* in lines of their own, on a terminal */
 #define LINES_AROUND 3 /* of a terminal: the summary, the titles, the cursor */
 
-static const char *const orders[RANK_ORDERS] = {"depth", "rate", "processed", "uptime"};
+static const char *const orders[RANK_ORDERS] = {"depth", "rate", "processed", "uptime", "bytes"};
 
 static const struct table_column columns[] = {
-    {"REF", false, false},  {"NAME", false, false}, {"BEHAVIOR", false, false}, {"STATE", false, true},
-    {"DEPTH", true, false}, {"RATE", true, false},  {"PROCESSED", true, false}, {"UPTIME", true, false},
+    {"REF", false, false},      {"NAME", false, false},  {"BEHAVIOR", false, false},
+    {"STATE", false, true},     {"DEPTH", true, false},  {"RATE", true, false},
+    {"PROCESSED", true, false}, {"UPTIME", true, false}, {"ALARM", false, true},
 };
 #define COLUMN_COUNT (sizeof columns / sizeof *columns)
 
@@ -32,6 +35,7 @@ static struct top {
     bool is_limited; /* by --limit */
     bool is_cut;     /* there are more actors than are looked at */
     struct watch watch;
+    json_t *alarms; /* owned: those that are set */
 } top;
 
 static void format_rate(double rate, char *cell)
@@ -58,7 +62,16 @@ static int take_round(struct cli *cli)
     }
     top.is_cut = error == TROUPE_E_LIMIT;
     rank_end(&top.rank);
-    return error == 0 || top.is_cut ? CLI_EXIT_DONE : cli_no_memory();
+    json_decref(top.alarms);
+    top.alarms = alarms_ask(cli);
+    return (error == 0 || top.is_cut) && top.alarms != NULL ? CLI_EXIT_DONE : cli_no_memory();
+}
+
+/* Lines of alarms above the table: up to 3, and one that says how many there are more. */
+static size_t alarm_lines(void)
+{
+    size_t count = json_array_size(top.alarms);
+    return count > ALARMS_SHOWN ? ALARMS_SHOWN + 1 : count;
 }
 
 static size_t rows_to_show(void)
@@ -67,7 +80,8 @@ static size_t rows_to_show(void)
     uint64_t limit = top.limit;
     if (!top.is_limited && top.watch.is_drawn) {
         terminal_size(&lines, &width);
-        limit = lines > LINES_AROUND + 1 ? lines - LINES_AROUND : 1;
+        size_t around = LINES_AROUND + alarm_lines();
+        limit = lines > around + 1 ? lines - around : 1;
     }
     return limit == 0 || limit > top.rank.count ? top.rank.count : (size_t)limit;
 }
@@ -79,11 +93,12 @@ static int add_row(struct table *table, const struct rank_row *row)
     member_text(row->actor, "ref", cells[0]);
     member_text(row->actor, "name", cells[1]);
     member_text(row->actor, "behavior", cells[2]);
-    member_text(row->actor, "state", cells[3]);
+    member_state(row->actor, cells[3]);
     member_count(json_object_get(row->actor, "mailbox"), "depth", cells[4]);
     format_rate(row->rate, cells[5]);
     member_count(row->actor, "processed", cells[6]);
     member_duration(row->actor, "uptime_ms", cells[7]);
+    alarms_of(top.alarms, cells[0], cells[8]);
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
         texts[i] = cells[i];
     }
@@ -99,12 +114,26 @@ static void write_summary(FILE *out)
             top.is_cut ? " and more" : "", top.rank.count == 1 ? "" : "s", rate, orders[top.order]);
 }
 
+static void write_alarms(const struct cli *cli)
+{
+    char line[4 * CLI_CELL_BYTES];
+    for (size_t i = 0; i < json_array_size(top.alarms) && i < ALARMS_SHOWN; i++) {
+        alarms_format(json_array_get(top.alarms, i), line, sizeof line);
+        fputs("alarm: ", cli->out);
+        cli_output_line(cli, line);
+    }
+    if (json_array_size(top.alarms) > ALARMS_SHOWN) {
+        fprintf(cli->out, "... %zu more alarms\n", json_array_size(top.alarms) - ALARMS_SHOWN);
+    }
+}
+
 static int write_table(const struct cli *cli, const struct rank_row *rows, size_t count)
 {
     struct table table;
     int rc = 0;
     if (top.watch.is_drawn) {
         write_summary(cli->out);
+        write_alarms(cli);
     }
     table_init(&table, columns, COLUMN_COUNT);
     table.has_colour = cli->has_colour;
@@ -116,7 +145,7 @@ static int write_table(const struct cli *cli, const struct rank_row *rows, size_
     return rc == 0 ? CLI_EXIT_DONE : cli_no_memory();
 }
 
-/* {"at":...,"items":[actors, each with its rate]} */
+/* {"at":...,"items":[actors, each with its rate],"alarms":[...]} */
 static int write_document(const struct cli *cli, const struct rank_row *rows, size_t count)
 {
     char at[TIMESTAMP_CAP];
@@ -129,7 +158,7 @@ static int write_document(const struct cli *cli, const struct rank_row *rows, si
                  ? 0
                  : TROUPE_E_NO_MEMORY;
     }
-    json_t *document = rc == 0 ? json_pack("{s:s, s:O}", "at", at, "items", items) : NULL;
+    json_t *document = rc == 0 ? json_pack("{s:s, s:O, s:O}", "at", at, "items", items, "alarms", top.alarms) : NULL;
     json_decref(items);
     return cli_output_made(cli, document);
 }
@@ -192,11 +221,13 @@ static int run(struct cli *cli)
         }
     }
     rank_fini(&top.rank);
+    json_decref(top.alarms);
     return code;
 }
 
 static const struct cli_option_use options[] = {
-    {CLI_SORT, "depth|rate|processed|uptime", "What comes first: the largest of this (default depth, of the mailbox)"},
+    {CLI_SORT, "depth|rate|processed|uptime|bytes",
+     "What comes first: the largest of this; depth, the default, and bytes are of the mailbox"},
     {CLI_LIMIT, "N", "At most this many; 0 for all (default: as many as fit, 20 off a terminal)"},
     {CLI_WATCH, "[SECONDS]", "How often, every 2 seconds unless told"},
     {CLI_ROUNDS, "N", "End after this many times"},
@@ -207,9 +238,9 @@ const struct cli_command cmd_top = {
     .name = "top",
     .usage = "",
     .summary = "Show the busiest actors, live",
-    .text =
-        "RATE is how many messages an actor handles in a second, from one time to the next. On a terminal the arrow "
-        "keys choose the column to sort by and q ends; elsewhere each time is a table or a document of its own.",
+    .text = "RATE is how many messages an actor handles in a second, from one time to the next; ALARM tells of a long "
+            "mailbox or a long turn. On a terminal the arrow "
+            "keys choose what to sort by and q ends; elsewhere each time is a table or a document of its own.",
     .options = options,
     .run = run,
 };

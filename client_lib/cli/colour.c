@@ -33,6 +33,7 @@ const char *colour_of(const char *word)
         {"leaving", COLOUR_CHANGE},
         {"left", COLOUR_CHANGE},
         {"suspect", COLOUR_CHANGE},
+        {"suspended", COLOUR_CHANGE},
         {"warn", COLOUR_CHANGE},
         {"node.joining", COLOUR_CHANGE},
         {"node.draining", COLOUR_CHANGE},
@@ -42,6 +43,8 @@ const char *colour_of(const char *word)
         {"fail", COLOUR_BAD},
         {"node.down", COLOUR_BAD},
         {"registry.lost", COLOUR_BAD},
+        {"alarm_set", COLOUR_BAD},
+        {"alarm_cleared", COLOUR_GOOD},
         {"registry.found", COLOUR_GOOD},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -6,9 +6,10 @@
 
 /* In the order of `troupe help`: by how often they are wanted. */
 const struct cli_command *const cli_commands[] = {
-    &cmd_spawn,  &cmd_call,       &cmd_cast,    &cmd_ls,    &cmd_info,   &cmd_stop,  &cmd_names,
-    &cmd_tail,   &cmd_top,        &cmd_nodes,   &cmd_watch, &cmd_status, &cmd_token, &cmd_tickets,
-    &cmd_doctor, &cmd_completion, &cmd_version, &cmd_help,  NULL,
+    &cmd_spawn,   &cmd_call,   &cmd_cast,       &cmd_ls,      &cmd_info,  &cmd_stop,    &cmd_names,
+    &cmd_tail,    &cmd_top,    &cmd_tree,       &cmd_trace,   &cmd_state, &cmd_suspend, &cmd_resume,
+    &cmd_timers,  &cmd_groups, &cmd_behaviors,  &cmd_nodes,   &cmd_watch, &cmd_status,  &cmd_token,
+    &cmd_tickets, &cmd_doctor, &cmd_completion, &cmd_version, &cmd_help,  NULL,
 };
 
 const struct cli_command *cli_command_find(const char *name)

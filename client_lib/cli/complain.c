@@ -86,9 +86,24 @@ static const char *remedy_for(const struct cli *cli, const troupe_client_problem
         }
         return "spawn it again; 'troupe ls' shows what runs";
     case TROUPE_E_NOT_FOUND:
+        if (strcmp(problem->field, "timer") == 0) {
+            return "'troupe timers REF' lists those it has";
+        }
+        if (cli->command != NULL && strcmp(cli->command->name, "groups") == 0 && strcmp(cli->arg[0], "leave") == 0) {
+            return "'troupe groups members GROUP' lists them";
+        }
+        if (strcmp(problem->field, "behavior") == 0) {
+            return "'troupe behaviors' lists them";
+        }
         return strcmp(problem->field, "node") == 0 ? "'troupe nodes' lists the members" : "'troupe ls' shows what runs";
     case TROUPE_E_UNKNOWN_TYPE:
-        return "GET /v1/behaviors lists what each behavior takes";
+        return "'troupe behaviors BEHAVIOR' shows what it takes";
+    case TROUPE_E_UNKNOWN_BEHAVIOR:
+        return "'troupe behaviors' lists them";
+    case TROUPE_E_NO_VIEW:
+        return "'troupe info' shows what the node knows of it";
+    case TROUPE_E_NOT_RUNNING:
+        return "'troupe info' shows how it fares; try again";
     case TROUPE_E_NO_ROUTE:
         return "node and client may differ in version; see 'troupe doctor'";
     case TROUPE_E_UNAUTHORIZED:
@@ -156,6 +171,9 @@ static int one_remedy(int error, const char *detail, const char **remedy)
         case TROUPE_E_NAME_TAKEN:
         case TROUPE_E_NOT_FOUND:
         case TROUPE_E_GONE:
+        case TROUPE_E_UNKNOWN_TYPE:
+        case TROUPE_E_UNKNOWN_BEHAVIOR:
+        case TROUPE_E_NO_VIEW:
         case TROUPE_E_UNAUTHORIZED:
         case TROUPE_E_FORBIDDEN:
         case TROUPE_E_WRONG_HOST:

@@ -2,20 +2,21 @@
  *
  * Streams of events as lines: for people as the command likes them, as NDJSON, or as YAML documents. Each is written
  * out at once, so that a pipe sees it. What happens to the connection is told on standard error, once per loss. */
+#include <string.h>
+
 #include "cli/cli.h"
+#include "cli/colour.h"
 
 const struct cli_option_use cli_events_options[] = {
-    {CLI_FROM, "now|oldest", "Where to begin: with what comes (default), or with the oldest event that is kept"},
-    {CLI_AFTER, "ID", "Begin behind the event of this id"},
-    {CLI_LIMIT, "N", "End after this many events"},
+    CLI_EVENTS_OPTIONS,
     {.text = NULL},
 };
 
 struct follower {
     struct cli *cli;
-    cli_event_line_fn line;
+    const struct cli_stream *stream;
     uint64_t count, limit; /* events; limit 0: all */
-    bool was_lost;
+    bool was_lost, has_title;
     int code;
 };
 
@@ -36,8 +37,8 @@ static json_t *read_word(const char *word)
 /* One line of NDJSON, or a document of YAML. */
 static int print_document(struct cli *cli, const troupe_client_event *event, const json_t *data)
 {
-    json_t *document = json_pack("{s:o, s:o, s:O?}", "id", read_word(event->id), "event", read_word(event->type),
-                                 "data", data);
+    json_t *document =
+        json_pack("{s:o, s:o, s:O?}", "id", read_word(event->id), "event", read_word(event->type), "data", data);
     return cli_output_made(cli, document);
 }
 
@@ -48,7 +49,7 @@ static void print_event(struct follower *follower, const troupe_client_event *ev
     if (cli->format != CLI_FORMAT_TABLE) {
         follower->code = print_document(cli, event, data);
     } else if (event->kind == TROUPE_CLIENT_EVENT) {
-        follower->line(cli, event, data);
+        follower->stream->line(cli, event, data);
     }
     json_decref(data);
     if (fflush(cli->out) != 0) {
@@ -87,6 +88,19 @@ static void tell_loss(struct follower *follower, const troupe_client_event *even
     follower->was_lost = true;
 }
 
+/* Once, when the stream is there. */
+static bool print_title(struct follower *follower)
+{
+    struct cli *cli = follower->cli;
+    if (follower->stream->title != NULL && cli->format == CLI_FORMAT_TABLE && !follower->has_title) {
+        fprintf(cli->out, "%s%s%s\n", cli->has_colour ? COLOUR_TITLE : "", follower->stream->title,
+                cli->has_colour ? COLOUR_END : "");
+        follower->code = fflush(cli->out) == 0 ? follower->code : CLI_EXIT_LOCAL; /* main says why */
+    }
+    follower->has_title = true;
+    return follower->code == CLI_EXIT_DONE;
+}
+
 static bool on_event(void *user, const troupe_client_event *event)
 {
     struct follower *follower = user;
@@ -96,7 +110,7 @@ static bool on_event(void *user, const troupe_client_event *event)
             cli_complain("connected again");
         }
         follower->was_lost = false;
-        return true;
+        return print_title(follower);
     case TROUPE_CLIENT_EVENT_RETRY:
         tell_loss(follower, event);
         return true;
@@ -111,27 +125,29 @@ static bool on_event(void *user, const troupe_client_event *event)
         break;
     }
     print_event(follower, event);
-    return follower->code == CLI_EXIT_DONE && (follower->limit == 0 || follower->count < follower->limit);
+    const char *last_type = follower->stream->last_type;
+    bool is_last = last_type != NULL && event->kind == TROUPE_CLIENT_EVENT && strcmp(event->type, last_type) == 0;
+    return follower->code == CLI_EXIT_DONE && !is_last && (follower->limit == 0 || follower->count < follower->limit);
 }
 
-int cli_events_print(struct cli *cli, const char *ref, cli_event_line_fn line)
+int cli_events_print(struct cli *cli, const struct cli_stream *stream)
 {
-    struct follower follower = {.cli = cli, .line = line};
+    struct follower follower = {.cli = cli, .stream = stream};
     troupe_client_problem problem;
     int code = cli_count_option(cli, CLI_LIMIT, UINT32_MAX, &follower.limit);
     code = code != CLI_EXIT_DONE ? code : cli_connect(cli);
     if (code != CLI_EXIT_DONE) {
         return code;
     }
-    const troupe_client_stream_options options = {.ref = ref,
-                                                  .from = cli->value[CLI_FROM],
-                                                  .after = cli->value[CLI_AFTER],
-                                                  .on_event = on_event,
-                                                  .user = &follower};
+    troupe_client_stream_options options = stream->options;
+    options.from = cli->value[CLI_FROM];
+    options.after = cli->value[CLI_AFTER];
+    options.types = cli->value[CLI_TYPES];
+    options.on_event = on_event;
+    options.user = &follower;
     cli->is_round = true;
     if (troupe_client_stream(cli->client, &options, &problem) == 0) {
         return follower.code;
     }
-    return ref != NULL ? cli_complain_problem(cli, &problem, "follow %s", ref)
-                       : cli_complain_problem(cli, &problem, "watch the cluster");
+    return cli_complain_problem(cli, &problem, "%s", stream->what);
 }

@@ -26,6 +26,15 @@ static inline void member_count(const json_t *document, const char *key, char *c
     }
 }
 
+/* The state of an actor; one that runs but was told to wait is "suspended". */
+static inline void member_state(const json_t *actor, char *cell)
+{
+    member_text(actor, "state", cell);
+    if (json_is_true(json_object_get(actor, "suspended")) && cell[0] == 'r') {
+        snprintf(cell, CLI_CELL_BYTES, "suspended");
+    }
+}
+
 static inline void member_duration(const json_t *document, const char *key, char *cell)
 {
     const json_t *ms = json_object_get(document, key);

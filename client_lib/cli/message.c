@@ -24,6 +24,7 @@ const struct cli_option_use cli_call_options[] = {
 const struct cli_option_use cli_cast_options[] = {
     FILE_OPTION,
     CONTENT_TYPE_OPTION,
+    {CLI_DELAY, "TIME", "Have it come so much later, up to 1000h, such as 500ms, 5s, 2m"},
     {.text = NULL},
 };
 
@@ -74,13 +75,13 @@ static int read_file(const char *path, char **ret_bytes, size_t *ret_len)
     return code;
 }
 
-int cli_message_read(const struct cli *cli, struct cli_message *ret_message)
+int cli_message_read(const struct cli *cli, int at, struct cli_message *ret_message)
 {
-    const char *body = cli->arg_count > 2 ? cli->arg[2] : NULL;
+    const char *body = cli->arg_count > at + 2 ? cli->arg[at + 2] : NULL;
     const char *path = cli->value[CLI_FILE];
     struct cli_message message = {
-        .message = {.ref = cli->arg[0],
-                    .type = cli->arg[1],
+        .message = {.ref = cli->arg[at],
+                    .type = cli->arg[at + 1],
                     .content_type = cli->value[CLI_CONTENT_TYPE],
                     .timeout_ms = cli->timeout_ms},
     };

@@ -50,6 +50,17 @@ static const struct {
     [CLI_RATE] = {"rate", 0},
     [CLI_CONNECTIONS] = {"connections-max", 0},
     [CLI_EXPIRES] = {"expires", 0},
+    [CLI_DEPTH] = {"depth", 0},
+    [CLI_ASCII] = {"ascii", 0},
+    [CLI_MESSAGES] = {"messages", 0},
+    [CLI_BODIES] = {"bodies", 0},
+    [CLI_TYPES] = {"types", 0},
+    [CLI_DEAD] = {"dead", 0},
+    [CLI_DELAY] = {"delay", 'd'},
+    [CLI_AT] = {"at", 0},
+    [CLI_EVERY] = {"every", 0},
+    [CLI_MISSED] = {"missed", 0},
+    [CLI_SCOPE] = {"scope", 0},
 };
 
 const struct cli_option_use cli_common_options[] = {

@@ -67,6 +67,21 @@ void cli_output_line(const struct cli *cli, const char *text)
     fprintf(cli->out, "%s\n", clean);
 }
 
+void cli_output_clean(const struct cli *cli, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        bool is_c1 =
+            byte == 0xc2 && i + 1 < len && (unsigned char)text[i + 1] >= 0x80 && (unsigned char)text[i + 1] < 0xa0;
+        i += is_c1;
+        if (byte < 0x20 || byte == 0x7f || is_c1) {
+            fprintf(cli->out, "\\x%02x", (unsigned char)text[i]);
+        } else {
+            fputc(byte, cli->out);
+        }
+    }
+}
+
 /* ---- fields ---- */
 
 #define FIELD_BYTES_MAX 128 /* of one key, and of "a.b.c" up to which members are taken apart */

@@ -53,6 +53,7 @@ int rank_add(struct rank *rank, json_t *actor)
         .depth = json_integer_value(json_object_get(json_object_get(actor, "mailbox"), "depth")),
         .processed = json_integer_value(json_object_get(actor, "processed")),
         .uptime_ms = json_integer_value(json_object_get(actor, "uptime_ms")),
+        .bytes = json_integer_value(json_object_get(json_object_get(actor, "mailbox"), "bytes")),
         .rate = -1,
     };
     return 0;
@@ -106,10 +107,16 @@ static int by_uptime(const void *a, const void *b)
     return order != 0 ? order : by_rest(a, b);
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+    int order = compare((double)((const struct rank_row *)a)->bytes, (double)((const struct rank_row *)b)->bytes);
+    return order != 0 ? order : by_rest(a, b);
+}
+
 struct rank_row *rank_sort(const struct rank *rank, enum rank_order order)
 {
-    static int (*const orders[RANK_ORDERS])(const void *a, const void *b) = {by_depth, by_rate, by_processed,
-                                                                             by_uptime};
+    static int (*const orders[RANK_ORDERS])(const void *a, const void *b) = {by_depth, by_rate, by_processed, by_uptime,
+                                                                             by_bytes};
     struct rank_row *rows = rank->count > 0 ? malloc(rank->count * sizeof *rows) : NULL;
     if (rows != NULL) {
         memcpy(rows, rank->rows, rank->count * sizeof *rows);

@@ -16,11 +16,11 @@
 
 #define RANK_ROWS_MAX 100000 /* actors that are looked at; a round of more says so */
 
-enum rank_order { RANK_BY_DEPTH, RANK_BY_RATE, RANK_BY_PROCESSED, RANK_BY_UPTIME, RANK_ORDERS };
+enum rank_order { RANK_BY_DEPTH, RANK_BY_RATE, RANK_BY_PROCESSED, RANK_BY_UPTIME, RANK_BY_BYTES, RANK_ORDERS };
 
 struct rank_row {
     json_t *actor; /* held: the document */
-    int64_t depth, processed, uptime_ms;
+    int64_t depth, processed, uptime_ms, bytes;
     double rate; /* messages a second; negative: not known */
 };
 

@@ -69,12 +69,12 @@ int table_add(struct table *table, const char *const *cells)
     return 0;
 }
 
-static void write_cell(const struct table *table, size_t column, const char *cell, const char *colour, FILE *file)
+static void write_cell(const struct table *table, size_t column, bool is_last, const char *cell, const char *colour,
+                       FILE *file)
 {
     const char *end = colour_end(colour);
     size_t width = width_of(cell);
     size_t pad = table->width[column] > width ? table->width[column] - width : 0;
-    bool is_last = column + 1 == table->column_count;
     if (table->columns[column].is_number) {
         fprintf(file, "%*s%s%s%s", (int)pad, "", colour, cell, end);
     } else {
@@ -83,17 +83,29 @@ static void write_cell(const struct table *table, size_t column, const char *cel
     fputs(is_last ? "\n" : "  ", file);
 }
 
+/* Empty cells at the end of a row are left out; frees the cells. */
+static void write_row(const struct table *table, char **cells, FILE *file)
+{
+    size_t count = table->column_count;
+    while (count > 1 && cells[count - 1][0] == '\0') {
+        free(cells[--count]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool is_state = table->has_colour && table->columns[i].is_state;
+        write_cell(table, i, i + 1 == count, cells[i], is_state ? colour_of(cells[i]) : "", file);
+        free(cells[i]);
+    }
+}
+
 void table_write(struct table *table, FILE *file)
 {
     for (size_t i = 0; !table->has_title && i < table->column_count; i++) {
-        write_cell(table, i, table->columns[i].title, table->has_colour ? COLOUR_TITLE : "", file);
+        bool is_last = i + 1 == table->column_count;
+        write_cell(table, i, is_last, table->columns[i].title, table->has_colour ? COLOUR_TITLE : "", file);
     }
     table->has_title = true;
-    for (size_t i = 0; i < table->cell_count; i++) {
-        size_t column = i % table->column_count;
-        bool is_state = table->has_colour && table->columns[column].is_state;
-        write_cell(table, column, table->cells[i], is_state ? colour_of(table->cells[i]) : "", file);
-        free(table->cells[i]);
+    for (size_t i = 0; i < table->cell_count; i += table->column_count) {
+        write_row(table, &table->cells[i], file);
     }
     table->cell_count = 0;
 }

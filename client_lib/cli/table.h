@@ -29,7 +29,7 @@ struct table {
     char **cells; /* owned, row by row */
     size_t cell_count, cell_cap;
     bool has_colour; /* set by the caller after table_init */
-    bool has_title; /* is the title line written? */
+    bool has_title;  /* is the title line written? */
 };
 
 void table_init(struct table *table, const struct table_column *columns, size_t column_count);

@@ -32,24 +32,52 @@ int cli_count_parse(const char *text, uint64_t max, uint64_t *ret_count)
     return 0;
 }
 
-int cli_duration_parse(const char *text, uint32_t *ret_ms)
+static const struct {
+    const char *unit;
+    uint32_t ms;
+} spans[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+
+int cli_span_parse(const char *text, uint64_t max_ms, uint64_t *ret_ms)
 {
-    static const struct {
-        const char *unit;
-        uint32_t ms;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
     uint64_t count;
     const char *rest;
-    if (!read_digits(text, TROUPE_CLIENT_TIMEOUT_MS_MAX, &count, &rest)) {
+    if (!read_digits(text, max_ms, &count, &rest)) {
         return TROUPE_E_INVALID;
     }
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (strcmp(rest, units[i].unit) == 0 && count >= 1 && count <= TROUPE_CLIENT_TIMEOUT_MS_MAX / units[i].ms) {
-            *ret_ms = (uint32_t)count * units[i].ms;
+    for (size_t i = 0; i < sizeof spans / sizeof *spans; i++) {
+        if (strcmp(rest, spans[i].unit) == 0 && count >= 1 && count <= max_ms / spans[i].ms) {
+            *ret_ms = count * spans[i].ms;
             return 0;
         }
     }
     return TROUPE_E_INVALID;
+}
+
+int cli_duration_parse(const char *text, uint32_t *ret_ms)
+{
+    uint64_t ms;
+    size_t len = strlen(text);
+    if ((len > 0 && text[len - 1] == 'd') || cli_span_parse(text, TROUPE_CLIENT_TIMEOUT_MS_MAX, &ms) != 0) {
+        return TROUPE_E_INVALID;
+    }
+    *ret_ms = (uint32_t)ms;
+    return 0;
+}
+
+int cli_span_option(const struct cli *cli, enum cli_option option, uint64_t max_ms, uint32_t *ret_ms)
+{
+    uint64_t ms;
+    const char *text = cli->value[option];
+    if (text == NULL) {
+        return CLI_EXIT_DONE;
+    }
+    if (cli_span_parse(text, max_ms, &ms) != 0) {
+        cli_complain("--%s is '%s'; it must be a time from 1ms to %" PRIu64 "h, such as 500ms, 5s, 2m, 1h, 7d",
+                     cli_option_name(option), text, max_ms / 3600000);
+        return CLI_EXIT_USAGE;
+    }
+    *ret_ms = (uint32_t)ms;
+    return CLI_EXIT_DONE;
 }
 
 int cli_interval_parse(const char *text, uint32_t *ret_ms)
@@ -82,6 +110,21 @@ void cli_duration_format(int64_t ms, char *out, size_t cap)
     } else {
         snprintf(out, cap, "%" PRId64 "d%02" PRId64 "h", s / 86400, s / 3600 % 24);
     }
+}
+
+void cli_nanoseconds_format(int64_t ns, char *out, size_t cap)
+{
+    static const char *const names[] = {"us", "ms", "s"};
+    double amount = (double)ns / 1000;
+    size_t unit = 0;
+    if (ns < 1000) {
+        snprintf(out, cap, ns < 0 ? "-" : "%dns", (int)ns);
+        return;
+    }
+    for (; amount >= 999.95 && unit + 1 < sizeof names / sizeof *names; unit++) { /* else it were 1000.0 */
+        amount /= 1000;
+    }
+    snprintf(out, cap, "%.1f%s", amount, names[unit]);
 }
 
 void cli_bytes_format(uint64_t bytes, char *out, size_t cap)

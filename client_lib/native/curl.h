@@ -44,7 +44,8 @@ int troupe__curl_explain(struct transport_curl *transport, CURLcode code, uint32
 int troupe__curl_follow(struct transport *base, const struct http_request *request, uint32_t silence_ms,
                         const struct stream_sink *sink, troupe_client_reply *ret_reply, troupe_client_problem *problem);
 uint64_t troupe__curl_now_ms(struct transport *base);
-void troupe__curl_wait_ms(struct transport *base, uint32_t ms);
+void troupe__curl_wait_ms(struct transport *base, uint32_t ms, int stop_fd);
+bool troupe__curl_is_stopped(struct transport *base, int stop_fd);
 uint32_t troupe__curl_random(struct transport *base);
 
 #endif

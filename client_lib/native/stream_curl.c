@@ -3,7 +3,7 @@
  * The native transport's second half: an answer that does not end. libcurl's multi interface drives the same easy
  * handle, because only it lets us watch two limits of our own: how long the head may take, and how long the stream may
  * be silent. */
-#include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
@@ -32,11 +32,25 @@ uint64_t troupe__curl_now_ms(struct transport *base)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-void troupe__curl_wait_ms(struct transport *base, uint32_t ms)
+static bool poll_for(int fd, int timeout_ms)
 {
-    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    struct pollfd file = {.fd = fd, .events = POLLIN};
+    return poll(&file, fd > 0, timeout_ms) > 0;
+}
+
+bool troupe__curl_is_stopped(struct transport *base, int stop_fd)
+{
     (void)base;
-    while (nanosleep(&left, &left) != 0 && errno == EINTR) {}
+    return poll_for(stop_fd, 0);
+}
+
+void troupe__curl_wait_ms(struct transport *base, uint32_t ms, int stop_fd)
+{
+    uint64_t end_ms = troupe__curl_now_ms(base) + ms;
+    for (uint64_t now_ms = end_ms - ms; now_ms < end_ms && !poll_for(stop_fd, 0); now_ms = troupe__curl_now_ms(base)) {
+        uint64_t left_ms = end_ms - now_ms;
+        poll_for(stop_fd, left_ms < POLL_MS_MAX ? (int)left_ms : POLL_MS_MAX);
+    }
 }
 
 /* For spreading waits only; a system without random bits at hand gives the clock's. */
@@ -106,7 +120,7 @@ static bool read_result(CURLM *multi, CURLcode *ret_code)
 
 /* Drive the exchange to its end. head_ms is the limit of anything but a stream. Fails: TROUPE_E_TIMEOUT and what
  * troupe__curl_explain makes. */
-static int drive(struct follow *follow, CURLM *multi, uint32_t head_ms, uint32_t silence_ms,
+static int drive(struct follow *follow, CURLM *multi, int stop_fd, uint32_t head_ms, uint32_t silence_ms,
                  troupe_client_problem *problem)
 {
     struct transport_curl *transport = follow->transport;
@@ -132,7 +146,12 @@ static int drive(struct follow *follow, CURLM *multi, uint32_t head_ms, uint32_t
             return troupe__curl_explain(transport, CURLE_OPERATION_TIMEDOUT, head_ms, problem);
         }
         uint64_t wait_ms = due_ms - now_ms < POLL_MS_MAX ? due_ms - now_ms : POLL_MS_MAX;
-        curl_multi_poll(multi, NULL, 0, (int)wait_ms, NULL);
+        struct curl_waitfd stop = {.fd = stop_fd, .events = CURL_WAIT_POLLIN};
+        curl_multi_poll(multi, &stop, stop_fd > 0, (int)wait_ms, NULL);
+        if (poll_for(stop_fd, 0)) {
+            follow->is_closed_here = true;
+            break;
+        }
     }
     return code == CURLE_OK || follow->is_closed_here ? 0 : troupe__curl_explain(transport, code, head_ms, problem);
 }
@@ -158,7 +177,7 @@ int troupe__curl_follow(struct transport *base, const struct http_request *reque
         rc = troupe__problem_make(problem, TROUPE_E_NO_MEMORY, NULL, "while following a stream");
         goto out;
     }
-    rc = drive(&follow, multi, head_ms, silence_ms, problem);
+    rc = drive(&follow, multi, request->stop_fd, head_ms, silence_ms, problem);
     rc = rc != 0 ? rc : troupe__curl_take_reply(transport, ret_reply, problem);
     curl_multi_remove_handle(multi, transport->easy);
 

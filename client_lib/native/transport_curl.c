@@ -83,6 +83,11 @@ static bool add_header(struct curl_slist **headers, const char *name, const char
     return true;
 }
 
+static bool has_body(const struct http_request *request)
+{
+    return strcmp(request->method, "POST") == 0 || strcmp(request->method, "PUT") == 0;
+}
+
 static bool make_headers(const struct transport_curl *transport, const struct http_request *request,
                          struct curl_slist **headers)
 {
@@ -93,7 +98,7 @@ static bool make_headers(const struct transport_curl *transport, const struct ht
     }
     if (is_good && request->content_type != NULL) {
         is_good = add_header(headers, "Content-Type: ", request->content_type);
-    } else if (is_good && strcmp(request->method, "POST") == 0) {
+    } else if (is_good && has_body(request)) {
         is_good = add_header(headers, "Content-Type:", ""); /* not curl's default, a form */
     }
     is_good = is_good && (transport->token_header == NULL || add_header(headers, transport->token_header, ""));
@@ -102,14 +107,14 @@ static bool make_headers(const struct transport_curl *transport, const struct ht
 
 static void set_method(CURL *easy, const struct http_request *request)
 {
-    if (strcmp(request->method, "POST") == 0) {
+    if (has_body(request)) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body_len > 0 ? request->body : "");
     } else {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
     }
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
 /* The Date header in seconds, -1 without one. */
@@ -230,6 +235,7 @@ static int transport_new(const troupe_client_options *options, const char *url, 
                                          .follow = troupe__curl_follow,
                                          .now_ms = troupe__curl_now_ms,
                                          .wait_ms = troupe__curl_wait_ms,
+                                         .is_stopped = troupe__curl_is_stopped,
                                          .random = troupe__curl_random,
                                          .free = transport_free};
     transport->timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : TROUPE_CLIENT_TIMEOUT_MS;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/ask.h"
 #include "src/problem.h"
 #include "src/text.h"
 #include "src/transport.h"
@@ -51,9 +52,8 @@ void troupe_client_reply_fini(troupe_client_reply *reply)
     *reply = (troupe_client_reply){0};
 }
 
-/* Exchange and release the request; a status outside 2xx becomes a problem. */
-static int ask(troupe_client *client, struct http_request *request, troupe_client_reply *ret_reply,
-               troupe_client_problem *problem)
+int troupe__client_ask(troupe_client *client, struct http_request *request, troupe_client_reply *ret_reply,
+                       troupe_client_problem *problem)
 {
     troupe_client_reply reply = {0};
     int rc = client->transport->exchange(client->transport, request, &reply, problem);
@@ -81,12 +81,11 @@ int troupe__client_odd_answer(int http_status, const char *what, troupe_client_p
     return rc;
 }
 
-/* Ask for a JSON object; `member` (may be NULL) is one it must have. */
-static int ask_document(troupe_client *client, struct http_request *request, const char *member, int *ret_status,
-                        json_t **ret_document, troupe_client_problem *problem)
+int troupe__client_ask_document(troupe_client *client, struct http_request *request, const char *member,
+                                int *ret_status, json_t **ret_document, troupe_client_problem *problem)
 {
     troupe_client_reply reply = {0};
-    int rc = ask(client, request, &reply, problem);
+    int rc = troupe__client_ask(client, request, &reply, problem);
     if (rc != 0) {
         return rc;
     }
@@ -117,7 +116,7 @@ int troupe_client_spawn(troupe_client *client, const troupe_client_spawn_spec *s
     struct http_request request;
     int status = 0;
     int rc = troupe__request_spawn(spec, &request, problem);
-    rc = rc != 0 ? rc : ask_document(client, &request, "ref", &status, ret_actor, problem);
+    rc = rc != 0 ? rc : troupe__client_ask_document(client, &request, "ref", &status, ret_actor, problem);
     if (rc == 0 && ret_created != NULL) {
         *ret_created = status == 201;
     }
@@ -129,7 +128,7 @@ int troupe_client_call(troupe_client *client, const troupe_client_message *messa
 {
     struct http_request request;
     int rc = troupe__request_send("call", message, &request, problem);
-    return rc != 0 ? rc : ask(client, &request, ret_reply, problem);
+    return rc != 0 ? rc : troupe__client_ask(client, &request, ret_reply, problem);
 }
 
 int troupe_client_cast(troupe_client *client, const troupe_client_message *message, troupe_client_problem *problem)
@@ -137,7 +136,7 @@ int troupe_client_cast(troupe_client *client, const troupe_client_message *messa
     struct http_request request;
     troupe_client_reply reply = {0};
     int rc = troupe__request_send("cast", message, &request, problem);
-    rc = rc != 0 ? rc : ask(client, &request, &reply, problem);
+    rc = rc != 0 ? rc : troupe__client_ask(client, &request, &reply, problem);
     if (rc == 0 && reply.http_status != 202) {
         rc = troupe__client_odd_answer(reply.http_status, "a cast is answered 202", problem);
     }
@@ -148,17 +147,15 @@ int troupe_client_cast(troupe_client *client, const troupe_client_message *messa
 int troupe_client_info(troupe_client *client, const char *ref, json_t **ret_actor, troupe_client_problem *problem)
 {
     struct http_request request;
-    int rc = troupe__request_info(ref, &request, problem);
-    return rc != 0 ? rc : ask_document(client, &request, "ref", NULL, ret_actor, problem);
+    int rc = troupe__request_actor("GET", ref, "", &request, problem);
+    return rc != 0 ? rc : troupe__client_ask_document(client, &request, "ref", NULL, ret_actor, problem);
 }
 
-static int ask_page(troupe_client *client, const char *path, const troupe_client_filter *filter, json_t **ret_page,
-                    troupe_client_problem *problem)
+int troupe__client_ask_page(troupe_client *client, struct http_request *request, json_t **ret_page,
+                            troupe_client_problem *problem)
 {
-    struct http_request request;
     json_t *page = NULL;
-    int rc = troupe__request_list(path, filter, &request, problem);
-    rc = rc != 0 ? rc : ask_document(client, &request, "items", NULL, &page, problem);
+    int rc = troupe__client_ask_document(client, request, "items", NULL, &page, problem);
     if (rc != 0) {
         return rc;
     }
@@ -171,6 +168,14 @@ static int ask_page(troupe_client *client, const char *path, const troupe_client
     }
     *ret_page = page;
     return 0;
+}
+
+static int ask_page(troupe_client *client, const char *path, const troupe_client_filter *filter, json_t **ret_page,
+                    troupe_client_problem *problem)
+{
+    struct http_request request;
+    int rc = troupe__request_list(path, filter, &request, problem);
+    return rc != 0 ? rc : troupe__client_ask_page(client, &request, ret_page, problem);
 }
 
 int troupe_client_list(troupe_client *client, const troupe_client_filter *filter, json_t **ret_page,
@@ -186,6 +191,20 @@ int troupe_client_names(troupe_client *client, const troupe_client_filter *filte
     return ask_page(client, "/v1/names", &page_only, ret_page, problem);
 }
 
+int troupe_client_groups(troupe_client *client, const troupe_client_filter *filter, json_t **ret_page,
+                         troupe_client_problem *problem)
+{
+    troupe_client_filter of_groups = {.scope = filter->scope, .limit = filter->limit, .cursor = filter->cursor};
+    return ask_page(client, "/v1/groups", &of_groups, ret_page, problem);
+}
+
+int troupe_client_behaviors(troupe_client *client, const troupe_client_filter *filter, json_t **ret_page,
+                            troupe_client_problem *problem)
+{
+    troupe_client_filter cursor_only = {.cursor = filter->cursor}; /* as of nodes, below */
+    return ask_page(client, "/v1/behaviors", &cursor_only, ret_page, problem);
+}
+
 int troupe_client_nodes(troupe_client *client, const troupe_client_filter *filter, json_t **ret_page,
                         troupe_client_problem *problem)
 {
@@ -197,7 +216,7 @@ int troupe_client_node(troupe_client *client, const char *node, json_t **ret_nod
 {
     struct http_request request;
     int rc = troupe__request_node("GET", node, "", &request, problem);
-    return rc != 0 ? rc : ask_document(client, &request, "node", NULL, ret_node, problem);
+    return rc != 0 ? rc : troupe__client_ask_document(client, &request, "node", NULL, ret_node, problem);
 }
 
 int troupe_client_node_drain(troupe_client *client, const char *node, troupe_client_problem *problem)
@@ -205,7 +224,7 @@ int troupe_client_node_drain(troupe_client *client, const char *node, troupe_cli
     struct http_request request;
     troupe_client_reply reply = {0};
     int rc = troupe__request_node("POST", node, "/drain", &request, problem);
-    rc = rc != 0 ? rc : ask(client, &request, &reply, problem);
+    rc = rc != 0 ? rc : troupe__client_ask(client, &request, &reply, problem);
     troupe_client_reply_fini(&reply);
     return rc;
 }
@@ -215,7 +234,7 @@ int troupe_client_ticket(troupe_client *client, const char *const *grants, size_
 {
     struct http_request request;
     int rc = troupe__request_ticket(grants, count, &request, problem);
-    return rc != 0 ? rc : ask_document(client, &request, "ticket", NULL, ret_ticket, problem);
+    return rc != 0 ? rc : troupe__client_ask_document(client, &request, "ticket", NULL, ret_ticket, problem);
 }
 
 int troupe_client_stop(troupe_client *client, const char *ref, const char *mode, const char *reason,
@@ -224,7 +243,7 @@ int troupe_client_stop(troupe_client *client, const char *ref, const char *mode,
     struct http_request request;
     troupe_client_reply reply = {0};
     int rc = troupe__request_stop(ref, mode, reason, timeout_ms, &request, problem);
-    rc = rc != 0 ? rc : ask(client, &request, &reply, problem);
+    rc = rc != 0 ? rc : troupe__client_ask(client, &request, &reply, problem);
     if (rc == 0 && reply.http_status != 204 && reply.http_status != 202) {
         rc = troupe__client_odd_answer(reply.http_status, "a stop is answered 204 or 202", problem);
     } else if (rc == 0) {
@@ -238,7 +257,7 @@ int troupe_client_name(troupe_client *client, const char *name, json_t **ret_ent
 {
     struct http_request request;
     int rc = troupe__request_name(name, &request, problem);
-    return rc != 0 ? rc : ask_document(client, &request, "ref", NULL, ret_entry, problem);
+    return rc != 0 ? rc : troupe__client_ask_document(client, &request, "ref", NULL, ret_entry, problem);
 }
 
 int troupe_client_get(troupe_client *client, const char *path, troupe_client_reply *ret_reply,
@@ -246,7 +265,7 @@ int troupe_client_get(troupe_client *client, const char *path, troupe_client_rep
 {
     struct http_request request;
     int rc = troupe__request_get(path, &request, problem);
-    return rc != 0 ? rc : ask(client, &request, ret_reply, problem);
+    return rc != 0 ? rc : troupe__client_ask(client, &request, ret_reply, problem);
 }
 
 int troupe_client_get_document(troupe_client *client, const char *path, json_t **ret_document,
@@ -254,5 +273,5 @@ int troupe_client_get_document(troupe_client *client, const char *path, json_t *
 {
     struct http_request request;
     int rc = troupe__request_get(path, &request, problem);
-    return rc != 0 ? rc : ask_document(client, &request, NULL, NULL, ret_document, problem);
+    return rc != 0 ? rc : troupe__client_ask_document(client, &request, NULL, NULL, ret_document, problem);
 }

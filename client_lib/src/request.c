@@ -12,131 +12,7 @@
 #include <string.h>
 
 #include "src/problem.h"
-#include "src/text.h"
-
-#define TARGET_BYTES_MAX 8192 /* half of the request head a node takes (16 KiB) */
-
-/* Behaviors and message types: [A-Za-z0-9_.:-]{1,64}. */
-static bool is_word(const char *word)
-{
-    size_t len = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
-    return len >= 1 && len <= TROUPE_CLIENT_WORD_BYTES_MAX && word[len] == '\0';
-}
-
-/* An id begins with the kind of its home, n. or s., and has no other characters than these. */
-static bool is_id(const char *ref)
-{
-    size_t len = strspn(ref, "abcdefghijklmnopqrstuvwxyz0123456789.");
-    return (ref[0] == 'n' || ref[0] == 's') && ref[1] == '.' && len <= TROUPE_CLIENT_REF_BYTES_MAX && ref[len] == '\0';
-}
-
-static int check_name(const char *name, const char *field, troupe_client_problem *problem)
-{
-    size_t len = strlen(name);
-    if (len == 0 || len > TROUPE_CLIENT_NAME_BYTES_MAX) {
-        return troupe__problem_make(problem, TROUPE_E_INVALID, field, "a name has 1 to %d bytes, this has %zu",
-                                    TROUPE_CLIENT_NAME_BYTES_MAX, len);
-    }
-    if (!troupe__text_is_clean_utf8(name)) {
-        return troupe__problem_make(problem, TROUPE_E_INVALID, field, "a name is UTF-8 without control characters");
-    }
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
-        return troupe__problem_make(problem, TROUPE_E_INVALID, field, "a name cannot be '.' or '..'");
-    }
-    return 0;
-}
-
-static int check_ref(const char *ref, troupe_client_problem *problem)
-{
-    if (ref[0] == '@') {
-        return check_name(ref + 1, "ref", problem);
-    }
-    if (is_id(ref)) {
-        return 0;
-    }
-    if (check_name(ref, "ref", NULL) != 0) {
-        return troupe__problem_make(problem, TROUPE_E_BAD_REFERENCE, "ref",
-                                    "a reference is an id such as n.4tq8v1m02x7kc.3f.1, or @name");
-    }
-    return troupe__problem_make(problem, TROUPE_E_BAD_REFERENCE, "ref", "'%s' is not an id; if it is a name, write @%s",
-                                ref, ref);
-}
-
-static int check_word(const char *word, const char *field, troupe_client_problem *problem)
-{
-    if (word != NULL && is_word(word)) {
-        return 0;
-    }
-    return troupe__problem_make(problem, TROUPE_E_INVALID, field,
-                                "a %s has 1 to %d of the characters A-Z a-z 0-9 _ . : -", field,
-                                TROUPE_CLIENT_WORD_BYTES_MAX);
-}
-
-/* An @name keeps its @, so that the node can tell it from an id. */
-static void add_ref(struct text *target, const char *ref)
-{
-    troupe__text_add(target, "/v1/actors/");
-    if (ref[0] == '@') {
-        troupe__text_add(target, "@");
-        ref++;
-    }
-    troupe__text_add_escaped(target, ref);
-}
-
-static void add_query(struct text *target, const char *key, const char *value)
-{
-    if (value == NULL) {
-        return;
-    }
-    bool is_first = target->at == NULL || memchr(target->at, '?', target->len) == NULL;
-    troupe__text_add(target, is_first ? "?" : "&");
-    troupe__text_add(target, key);
-    troupe__text_add(target, "=");
-    troupe__text_add_escaped(target, value);
-}
-
-static void add_query_ms(struct text *target, const char *key, uint32_t ms)
-{
-    char value[16];
-    snprintf(value, sizeof value, "%" PRIu32 "ms", ms);
-    add_query(target, key, ms == 0 ? NULL : value);
-}
-
-/* Finish a request from its parts; consumes the target. */
-static int finish(const char *method, struct text *target, struct http_request *ret_request,
-                  troupe_client_problem *problem)
-{
-    char *string;
-    int rc = troupe__text_take(target, &string);
-    troupe__text_fini(target);
-    if (rc == TROUPE_E_LIMIT) {
-        return troupe__problem_make(problem, TROUPE_E_INVALID, NULL, "the request is longer than %d bytes",
-                                    TARGET_BYTES_MAX);
-    }
-    if (rc != 0) {
-        return troupe__problem_make(problem, rc, NULL, "while building the request");
-    }
-    *ret_request = (struct http_request){.method = method, .target = string};
-    return 0;
-}
-
-/* Give a request a JSON body; takes it. */
-static void set_body(struct http_request *request, char *body)
-{
-    request->content_type = "application/json";
-    request->owned_body = body;
-    request->body = body;
-    request->body_len = strlen(body);
-}
-
-/* The wait for an answer: what the node was told, and a little more to hear it. */
-static uint32_t with_grace(uint32_t timeout_ms)
-{
-    if (timeout_ms > TROUPE_CLIENT_TIMEOUT_MS_MAX) {
-        return TROUPE_CLIENT_TIMEOUT_MS_MAX;
-    }
-    return timeout_ms == 0 ? 0 : timeout_ms + TROUPE_CLIENT_GRACE_MS;
-}
+#include "src/target.h"
 
 static int set_member(json_t *document, const char *key, json_t *value)
 {
@@ -182,8 +58,8 @@ static int fill_spawn(json_t *document, const troupe_client_spawn_spec *spec)
 int troupe__request_spawn(const troupe_client_spawn_spec *spec, struct http_request *ret_request,
                           troupe_client_problem *problem)
 {
-    int rc = check_word(spec->behavior, "behavior", problem);
-    rc = rc != 0 || spec->name == NULL ? rc : check_name(spec->name, "name", problem);
+    int rc = troupe__target_check_word(spec->behavior, "behavior", problem);
+    rc = rc != 0 || spec->name == NULL ? rc : troupe__target_check_name(spec->name, "name", problem);
     if (rc != 0) {
         return rc;
     }
@@ -198,63 +74,38 @@ int troupe__request_spawn(const troupe_client_spawn_spec *spec, struct http_requ
     }
     struct text target = {.max = TARGET_BYTES_MAX};
     troupe__text_add(&target, "/v1/actors");
-    rc = finish("POST", &target, ret_request, problem);
+    rc = troupe__target_finish("POST", &target, ret_request, problem);
     if (rc != 0) {
         free(body);
         return rc;
     }
-    set_body(ret_request, body);
+    troupe__request_set_body(ret_request, body);
     return 0;
-}
-
-static int check_content_type(const char *content_type, troupe_client_problem *problem)
-{
-    if (content_type == NULL || (content_type[0] != '\0' && troupe__text_is_clean_utf8(content_type))) {
-        return 0;
-    }
-    return troupe__problem_make(problem, TROUPE_E_INVALID, "content_type", "a content type is one line of text");
 }
 
 int troupe__request_send(const char *verb, const troupe_client_message *message, struct http_request *ret_request,
                          troupe_client_problem *problem)
 {
-    int rc = check_ref(message->ref, problem);
-    rc = rc != 0 ? rc : check_word(message->type, "type", problem);
-    rc = rc != 0 ? rc : check_content_type(message->content_type, problem);
+    int rc = troupe__target_check_ref(message->ref, problem);
+    rc = rc != 0 ? rc : troupe__target_check_word(message->type, "type", problem);
+    rc = rc != 0 ? rc : troupe__target_check_content_type(message->content_type, problem);
     if (rc != 0) {
         return rc;
     }
     bool is_call = strcmp(verb, "call") == 0;
     struct text target = {.max = TARGET_BYTES_MAX};
-    add_ref(&target, message->ref);
+    troupe__target_add_actor(&target, message->ref);
     troupe__text_add(&target, "/");
     troupe__text_add(&target, verb);
     troupe__text_add(&target, "/");
     troupe__text_add_escaped(&target, message->type);
-    add_query_ms(&target, "timeout", is_call ? message->timeout_ms : 0);
-    rc = finish("POST", &target, ret_request, problem);
-    if (rc != 0) {
-        return rc;
+    troupe__target_add_ms(&target, "timeout", is_call ? message->timeout_ms : 0);
+    troupe__target_add_ms(&target, "delay", is_call ? 0 : message->delay_ms);
+    rc = troupe__target_finish("POST", &target, ret_request, problem);
+    if (rc == 0) {
+        troupe__request_set_message(ret_request, message, is_call);
     }
-    ret_request->content_type = message->content_type;
-    if (message->content_type == NULL && message->body_len > 0) {
-        ret_request->content_type = "application/json";
-    }
-    ret_request->body = message->body;
-    ret_request->body_len = message->body_len;
-    ret_request->timeout_ms = is_call ? with_grace(message->timeout_ms) : message->timeout_ms;
-    return 0;
-}
-
-int troupe__request_info(const char *ref, struct http_request *ret_request, troupe_client_problem *problem)
-{
-    int rc = check_ref(ref, problem);
-    if (rc != 0) {
-        return rc;
-    }
-    struct text target = {.max = TARGET_BYTES_MAX};
-    add_ref(&target, ref);
-    return finish("GET", &target, ret_request, problem);
+    return rc;
 }
 
 int troupe__request_list(const char *path, const troupe_client_filter *filter, struct http_request *ret_request,
@@ -264,50 +115,51 @@ int troupe__request_list(const char *path, const troupe_client_filter *filter, s
     snprintf(limit, sizeof limit, "%" PRIu32, filter->limit);
     struct text target = {.max = TARGET_BYTES_MAX};
     troupe__text_add(&target, path);
-    add_query(&target, "behavior", filter->behavior);
-    add_query(&target, "state", filter->state);
-    add_query(&target, "name", filter->name);
-    add_query(&target, "limit", filter->limit == 0 ? NULL : limit);
-    add_query(&target, "cursor", filter->cursor);
-    return finish("GET", &target, ret_request, problem);
+    troupe__target_add_query(&target, "scope", filter->scope);
+    troupe__target_add_query(&target, "behavior", filter->behavior);
+    troupe__target_add_query(&target, "state", filter->state);
+    troupe__target_add_query(&target, "name", filter->name);
+    troupe__target_add_query(&target, "limit", filter->limit == 0 ? NULL : limit);
+    troupe__target_add_query(&target, "cursor", filter->cursor);
+    return troupe__target_finish("GET", &target, ret_request, problem);
 }
 
 int troupe__request_stop(const char *ref, const char *mode, const char *reason, uint32_t timeout_ms,
                          struct http_request *ret_request, troupe_client_problem *problem)
 {
-    int rc = check_ref(ref, problem);
+    int rc = troupe__target_check_ref(ref, problem);
     if (rc != 0) {
         return rc;
     }
     struct text target = {.max = TARGET_BYTES_MAX};
-    add_ref(&target, ref);
-    add_query(&target, "mode", mode);
-    add_query(&target, "reason", reason);
-    add_query_ms(&target, "timeout", timeout_ms);
-    rc = finish("DELETE", &target, ret_request, problem);
+    troupe__target_add_actor(&target, ref);
+    troupe__target_add_query(&target, "mode", mode);
+    troupe__target_add_query(&target, "reason", reason);
+    troupe__target_add_ms(&target, "timeout", timeout_ms);
+    rc = troupe__target_finish("DELETE", &target, ret_request, problem);
     if (rc == 0) {
-        ret_request->timeout_ms = with_grace(timeout_ms);
+        ret_request->timeout_ms = troupe__target_wait_ms(timeout_ms);
     }
     return rc;
 }
 
 int troupe__request_name(const char *name, struct http_request *ret_request, troupe_client_problem *problem)
 {
-    int rc = check_name(name, "name", problem);
+    int rc = troupe__target_check_name(name, "name", problem);
     if (rc != 0) {
         return rc;
     }
     struct text target = {.max = TARGET_BYTES_MAX};
     troupe__text_add(&target, "/v1/names/");
     troupe__text_add_escaped(&target, name);
-    return finish("GET", &target, ret_request, problem);
+    return troupe__target_finish("GET", &target, ret_request, problem);
 }
 
 /* Ids of nodes are opaque here, but no path of their own. */
 int troupe__request_node(const char *method, const char *node, const char *rest, struct http_request *ret_request,
                          troupe_client_problem *problem)
 {
-    if (strcmp(node, "self") != 0 && (strncmp(node, "n.", 2) != 0 || !is_id(node))) {
+    if (strcmp(node, "self") != 0 && (strncmp(node, "n.", 2) != 0 || !troupe__target_is_id(node))) {
         return troupe__problem_make(problem, TROUPE_E_INVALID, "node",
                                     "'%s' is not the id of a node, such as n.4tq8v1m02x7kc", node);
     }
@@ -315,7 +167,7 @@ int troupe__request_node(const char *method, const char *node, const char *rest,
     troupe__text_add(&target, "/v1/nodes/");
     troupe__text_add_escaped(&target, node);
     troupe__text_add(&target, rest);
-    return finish(method, &target, ret_request, problem);
+    return troupe__target_finish(method, &target, ret_request, problem);
 }
 
 int troupe__request_ticket(const char *const *grants, size_t count, struct http_request *ret_request,
@@ -335,34 +187,57 @@ int troupe__request_ticket(const char *const *grants, size_t count, struct http_
         return troupe__problem_make(problem, TROUPE_E_INVALID, "grants", "the request cannot be written as JSON");
     }
     troupe__text_add(&target, "/v1/tickets");
-    int rc = finish("POST", &target, ret_request, problem);
+    int rc = troupe__target_finish("POST", &target, ret_request, problem);
     if (rc != 0 || count == 0) {
         free(body);
         return rc;
     }
-    set_body(ret_request, body);
+    troupe__request_set_body(ret_request, body);
     return 0;
+}
+
+/* Where the events come from. */
+static int add_source(struct text *target, const troupe_client_stream_options *options, troupe_client_problem *problem)
+{
+    bool is_of_actor = options->source == TROUPE_CLIENT_SOURCE_TRACE ||
+                       (options->source == TROUPE_CLIENT_SOURCE_EVENTS && options->ref != NULL);
+    int rc = 0;
+    if (is_of_actor) {
+        rc = troupe__target_check_ref(options->ref, problem);
+        if (rc == 0) {
+            troupe__target_add_actor(target, options->ref);
+            troupe__text_add(target, options->source == TROUPE_CLIENT_SOURCE_TRACE ? "/trace" : "/events");
+        }
+    } else if (options->source == TROUPE_CLIENT_SOURCE_GROUP) {
+        rc = troupe__target_check_word(options->group, "group", problem);
+        if (rc == 0) {
+            troupe__text_add(target, "/v1/groups/");
+            troupe__text_add_escaped(target, options->group);
+            troupe__text_add(target, "/events");
+            troupe__target_add_query(target, "scope", options->scope);
+        }
+    } else {
+        troupe__text_add(target, options->source == TROUPE_CLIENT_SOURCE_DEAD ? "/v1/events/dead" : "/v1/events");
+    }
+    return rc;
 }
 
 int troupe__request_stream(const troupe_client_stream_options *options, struct http_request *ret_request,
                            troupe_client_problem *problem)
 {
     struct text target = {.max = TARGET_BYTES_MAX};
-    int rc = options->ref != NULL ? check_ref(options->ref, problem) : 0;
+    int rc = add_source(&target, options, problem);
     if (rc != 0) {
+        troupe__text_fini(&target);
         return rc;
     }
-    if (options->ref != NULL) {
-        add_ref(&target, options->ref);
-        troupe__text_add(&target, "/events");
-    } else {
-        troupe__text_add(&target, "/v1/events");
-    }
-    add_query(&target, "from", options->from);
-    add_query(&target, "after", options->after);
-    rc = finish("GET", &target, ret_request, problem);
+    troupe__target_add_query(&target, "from", options->from);
+    troupe__target_add_query(&target, "after", options->after);
+    troupe__target_add_query(&target, "types", options->types);
+    rc = troupe__target_finish("GET", &target, ret_request, problem);
     if (rc == 0) {
         ret_request->accept = "text/event-stream";
+        ret_request->stop_fd = options->stop_fd;
     }
     return rc;
 }
@@ -374,7 +249,7 @@ int troupe__request_get(const char *path, struct http_request *ret_request, trou
     }
     struct text target = {.max = TARGET_BYTES_MAX};
     troupe__text_add(&target, path);
-    return finish("GET", &target, ret_request, problem);
+    return troupe__target_finish("GET", &target, ret_request, problem);
 }
 
 void troupe__request_fini(struct http_request *request)

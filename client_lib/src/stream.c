@@ -33,7 +33,7 @@ struct stream {
     bool is_open;      /* this connection is a stream */
     bool was_open;     /* so was one before */
     bool has_event;    /* this connection brought one */
-    bool is_done;      /* by the caller's word, or at the actor's end */
+    bool is_done;      /* by the caller's word, its stop_fd, or at the actor's end */
     int error;         /* the parser's */
     unsigned failures; /* connections in a row that brought nothing */
 };
@@ -100,6 +100,7 @@ static int connect_once(troupe_client *client, struct stream *stream, struct htt
     request->last_event_id = stream->sse.last_id[0] != '\0' ? stream->sse.last_id : NULL;
     int rc = transport->follow(transport, request, silence_ms != 0 ? silence_ms : TROUPE_CLIENT_SILENCE_MS, &sink,
                                &reply, problem);
+    stream->is_done = stream->is_done || transport->is_stopped(transport, request->stop_fd);
     if (stream->is_done) {
         rc = 0;
     } else if (stream->error != 0) {
@@ -147,8 +148,8 @@ static bool wait_for_next(struct transport *transport, struct stream *stream, co
     if (!tell(stream, &event)) {
         return false;
     }
-    transport->wait_ms(transport, (uint32_t)wait_ms);
-    return true;
+    transport->wait_ms(transport, (uint32_t)wait_ms, stream->options->stop_fd);
+    return !transport->is_stopped(transport, stream->options->stop_fd);
 }
 
 static int run(troupe_client *client, struct stream *stream, struct http_request *request,

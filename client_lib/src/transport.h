@@ -24,13 +24,14 @@ struct transport {
                     troupe_client_problem *problem);
 
     /* Exchange one request whose answer, if it is 200 and text/event-stream, goes to the sink until it ends, the sink
-     * closes it, or nothing has come for silence_ms. Any other answer is taken as by exchange; the reply of a stream
-     * has no body. Owns, Fails: as exchange; a stream that breaks fails too. */
+     * closes it, request->stop_fd can be read, or nothing has come for silence_ms. Any other answer is taken as by
+     * exchange; the reply of a stream has no body. Owns, Fails: as exchange; a stream that breaks fails too. */
     int (*follow)(struct transport *transport, const struct http_request *request, uint32_t silence_ms,
                   const struct stream_sink *sink, troupe_client_reply *ret_reply, troupe_client_problem *problem);
 
-    uint64_t (*now_ms)(struct transport *transport); /* monotonic */
-    void (*wait_ms)(struct transport *transport, uint32_t ms);
+    uint64_t (*now_ms)(struct transport *transport);                        /* monotonic */
+    void (*wait_ms)(struct transport *transport, uint32_t ms, int stop_fd); /* or less long, once that can be read */
+    bool (*is_stopped)(struct transport *transport, int stop_fd);           /* can it? Never when it is 0 */
     uint32_t (*random)(struct transport *transport);
 
     /* Release the transport itself. */

@@ -76,6 +76,23 @@ static void add_short(struct text *text, const struct api_env *env, const troupe
     add_count(text, "},\"processed\":", peek->processed);
     add_count(text, ",\"uptime_ms\":", now_ms > peek->started_ms ? now_ms - peek->started_ms : 0);
     add_string(text, ",\"started_at\":", started_at);
+    add_ref(text, ",\"parent\":", peek->parent);
+    text_add_str(text, peek->is_suspended ? ",\"suspended\":true" : ",\"suspended\":false");
+    text_add_str(text, peek->is_traced ? ",\"traced\":true" : ",\"traced\":false");
+}
+
+static void add_last_error(struct text *text, const struct api_env *env, const troupe_info *info)
+{
+    char at[CLOCK_TEXT_BYTES];
+    if (info->last_error == 0) {
+        text_add_str(text, ",\"last_error\":null");
+        return;
+    }
+    clock_format(env->started_wall_ms + (info->last_error_ms - env->started_mono_ms), at);
+    add_string(text, ",\"last_error\":{\"code\":", troupe_error_lookup(info->last_error)->code);
+    add_string(text, ",\"detail\":", info->last_error_detail);
+    add_string(text, ",\"at\":", at);
+    text_add_str(text, "}");
 }
 
 void actor_doc_short(struct text *text, const struct api_env *env, const troupe_peek *peek, uint64_t now_ms)
@@ -87,7 +104,6 @@ void actor_doc_short(struct text *text, const struct api_env *env, const troupe_
 void actor_doc_full(struct text *text, const struct api_env *env, const troupe_info *info, uint64_t now_ms)
 {
     add_short(text, env, &info->peek, now_ms);
-    add_ref(text, ",\"parent\":", info->parent);
     add_refs(text, ",\"links\":[", info->links, info->links_count);
     add_count(text, ",\"links_count\":", info->links_count);
     add_refs(text, ",\"children\":[", info->children, info->children_count);
@@ -98,6 +114,8 @@ void actor_doc_full(struct text *text, const struct api_env *env, const troupe_i
     add_count(text, ",\"open_calls\":", info->calls_count);
     add_count(text, ",\"kept_calls\":", info->kept_count);
     add_count(text, ",\"restarts\":", info->restarts);
+    add_last_error(text, env, info);
+    add_count(text, ",\"mailbox_bytes\":", info->mailbox_bytes);
     add_count(text, ",\"memory_bytes\":", info->memory_bytes);
     text_add_str(text, "}");
 }

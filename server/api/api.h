@@ -41,6 +41,8 @@ enum api_phase { API_STARTING = 0, API_UP = 1, API_DRAINING = 2, API_STOPPING = 
 struct api_health {
     _Atomic int phase;           /* enum api_phase; set by the control thread */
     _Atomic unsigned stuck;      /* workers whose turn lasts over 10 s; set by the control thread */
+    _Atomic uint64_t blocked_since_ms[TROUPE_WORKERS_MAX]; /* of blocking worker i: since when its turn has been seen to
+                                                              last; 0: it was not. Set by the control thread */
 };
 
 /* Figures of the transport, summed over its threads. */
@@ -84,8 +86,10 @@ struct api_env {
     struct access *access;
     struct registry_service *registry; /* control thread only */
     struct place *place;
+    struct http_out *http_out;   /* requests of behaviors */
     struct cluster *members;     /* the node's view of its cluster; `cluster` is its id */
     troupe_topic *events;        /* of the cluster: what GET /v1/events shows */
+    troupe_topic *dead;          /* of dead letters: what GET /v1/events/dead shows */
 };
 
 struct api_header {
@@ -119,6 +123,8 @@ struct api_takeover {
     const char *protocol;        /* the subprotocol to answer, or NULL */
     /* events */
     bool is_cluster;             /* the cluster's events, not those of an actor */
+    troupe_topic *topic;         /* or those of this topic, until it ends; borrowed during the call */
+    troupe_view types;           /* a filter as text (troupe_filter_parse); empty: all */
     troupe_ref ref;
     enum troupe_from from;
     troupe_event_id after;
@@ -175,6 +181,7 @@ struct api_request {
     bool allow_origin;           /* Origin came and is allowed: CORS headers are due */
     struct access_token *token;  /* who asks; NULL: there are no tokens. Held until the request is over */
     /* the handler's own while it waits */
+    troupe_view message_type;    /* of a message whose type is not the path's {type}: what a grant must cover */
     troupe_request core;
     troupe_request more;         /* a second question that follows from the answer to core */
     bool has_more;

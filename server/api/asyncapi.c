@@ -62,6 +62,10 @@ static json_t *type_doc(const struct frame_member_row *row)
     case FRAME_TYPE_BOOL:   return json_pack("{s:s}", "type", "boolean");
     case FRAME_TYPE_BASE64: return json_pack("{s:s, s:s}", "type", "string", "contentEncoding", "base64");
     case FRAME_TYPE_OBJECT: return fields_doc(row->fields);
+    case FRAME_TYPE_TYPES:
+        return json_pack("{s:s, s:i, s:i, s:{s:s, s:s}}", "type", "array", "minItems", 1, "maxItems",
+                         TROUPE_FILTER_TYPES_MAX, "items", "type", "string", "pattern",
+                         "^([A-Za-z0-9_.:-]{1,64}|[A-Za-z0-9_.:-]{0,64}\\*)$");
     default:                return json_object();
     }
 }

@@ -60,7 +60,11 @@ bool authorize_request(struct api_request *req, troupe_ref ref, troupe_view name
     troupe_view type = {"", 0};
     if (req->token == NULL)
         return true;
-    if (req->route->scope == ACCESS_MESSAGE && req->params_count > 1)
+    if (req->message_type.ptr != NULL)
+        type = req->message_type;
+    else if (req->route->scope == ACCESS_MESSAGE && req->route->body == API_BODY_MESSAGE)
+        type = req->params[1];
+    else if (req->route->scope == ACCESS_MESSAGE && req->method == API_GET && req->params_count > 1)
         type = req->params[1];
     if (authorize_actor(req->env->system, req->token, req->route->scope, ref, name, type))
         return true;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * /v1/actors/{ref}/cast/{type} and /call/{type}. Bodies pass through untouched, with their content type. */
+ * /v1/actors/{ref}/cast/{type} and /call/{type}. Bodies pass through untouched, with their content type; those of a
+ * type that has a schema are checked first, whatever their content type says. */
 #include <string.h>
 
+#include "api/contract.h"
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "api/resolve.h"
 #include "api/router.h"
+#include "api/timers.h"
 #include "base/media.h"
 
 enum { BATCH_LINES_MAX = 10000 };
@@ -34,6 +37,24 @@ static void refuse_type(struct api_request *req, const troupe_behavior *behavior
                    (int)req->params[1].len, req->params[1].ptr, behavior->name);
 }
 
+/* ---- bodies ---- */
+
+static void refuse_body(struct api_request *req, const struct schema_fault *fault)
+{
+    api_refuse(req, fault->error, fault->error == TROUPE_E_SCHEMA ? fault->pointer : NULL, "%s", fault->detail);
+}
+
+/* Does the body fit the schema of its type? False: it does not, and that was answered. */
+static bool check_body(struct api_request *req)
+{
+    struct schema_fault fault;
+    const struct schema *schema = contract_of_body(req->env->system, req->actor, req->params[1]);
+    if (schema == NULL || schema_check(schema, (troupe_view){req->body, req->body_len}, &fault) == 0)
+        return true;
+    refuse_body(req, &fault);
+    return false;
+}
+
 /* An answer of the core that is an error. */
 static void refuse(struct api_request *req, const troupe_answer *answer)
 {
@@ -47,15 +68,6 @@ static void refuse(struct api_request *req, const troupe_answer *answer)
 
 /* ---- call ---- */
 
-/* A reply of a type that the actor chose, perhaps after a client: a browser must not run it as a page of this node. */
-static void reply_foreign(struct api_request *req, const troupe_answer *answer)
-{
-    static const struct api_header headers[] = {
-        {"Content-Security-Policy", "sandbox; default-src 'none'"}, {"X-Content-Type-Options", "nosniff"},
-    };
-    api_reply(req, 200, answer->content_type, answer->body.ptr, answer->body.len, API_COPY, headers, 2);
-}
-
 static void call_done(troupe_request *core, const troupe_answer *answer)
 {
     struct api_request *req = core->user;
@@ -63,15 +75,15 @@ static void call_done(troupe_request *core, const troupe_answer *answer)
         refuse(req, answer);
     else if (answer->body.len == 0)
         api_reply_empty(req, 204, NULL, 0);
-    else if (answer->content_type == NULL)
-        api_reply(req, 200, "application/json", answer->body.ptr, answer->body.len, API_COPY, NULL, 0);
     else
-        reply_foreign(req, answer);
+        api_reply_body(req, answer);
 }
 
 static void call(struct api_request *req)
 {
     uint32_t timeout_ms = 0;
+    if (!check_body(req))
+        return;
     if (req->query_count > 0 && !api_query_duration(req, "timeout", 1, TROUPE_CALL_TIMEOUT_MS_MAX, &timeout_ms))
         return;
     req->core = (troupe_request){.user = req};
@@ -158,11 +170,16 @@ static troupe_view next_line(const char **at, const char *end)
     return line;
 }
 
-static void refuse_batch(struct api_request *req, int error, int64_t accepted)
+/* fault: of the line, or NULL. */
+static void refuse_batch(struct api_request *req, int error, const struct schema_fault *fault, int64_t accepted)
 {
     char detail[384];
     struct text words;
     struct api_problem problem = api_problem_of(req, error);
+    if (fault != NULL) {
+        problem.detail = troupe_view_of(fault->detail);
+        problem.field = error == TROUPE_E_SCHEMA ? fault->pointer : NULL;
+    }
     text_init_fixed(&words, detail, sizeof detail);
     if (accepted == BATCH_LINES_MAX)
         text_printf(&words, "a batch has at most %d lines; send the rest in another request", BATCH_LINES_MAX);
@@ -180,12 +197,17 @@ static void cast_batch(struct api_request *req)
 {
     const char *at = req->body;
     const char *end = req->body + req->body_len;
+    const struct schema *schema = contract_of_body(req->env->system, req->actor, req->params[1]);
+    struct schema_fault fault;
+    bool fits = true;
     int error = 0;
     int64_t accepted = 0;
     troupe_view line;
     while (error == 0 && (line = next_line(&at, end)).len > 0) {
         if (accepted == BATCH_LINES_MAX)
             error = TROUPE_E_TOO_LARGE;
+        else if (schema != NULL && (error = schema_check(schema, line, &fault)) != 0)
+            fits = false;
         else
             error = cast_one(req, line.ptr, line.len, NULL);
         accepted += error == 0 ? 1 : 0;
@@ -193,15 +215,27 @@ static void cast_batch(struct api_request *req)
     if (error == 0)
         reply_accepted(req, (uint64_t)accepted);
     else
-        refuse_batch(req, error, accepted);
+        refuse_batch(req, error, fits ? NULL : &fault, accepted);
 }
 
 void calls_cast(struct api_request *req)
 {
+    uint32_t delay_ms = 0;
+    if (req->query_count > 0 && !api_query_duration(req, "delay", 0, TIMERS_DELAY_MS_MAX, &delay_ms))
+        return;
     if (!check_type(req) || !api_resolve(req, req->params[0], &req->actor))
         return;
     if (req->content_type != NULL && media_is(req->content_type, "application/x-ndjson")) {
-        cast_batch(req);
+        if (delay_ms > 0)
+            api_refuse(req, TROUPE_E_INVALID, "delay", "a batch cannot be delayed; send its lines one by one");
+        else
+            cast_batch(req);
+        return;
+    }
+    if (!check_body(req))
+        return;
+    if (delay_ms > 0) {
+        timers_cast_later(req, delay_ms);
         return;
     }
     int error = cast_one(req, req->body, req->body_len, req->content_type);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <troupe/json.h>
+#include <troupe/limits.h>
 
 #include "base/text.h"
 #include "base/utf8_text.h"
@@ -66,6 +67,17 @@ static int read_uint(struct check *check, const struct check_field *field)
     return 0;
 }
 
+static int read_bool(struct check *check, const struct check_field *field)
+{
+    bool value = troupe_json_read_bool(&check->reader);
+    if (check->reader.error == TROUPE_E_MALFORMED)
+        return fail_json(check);
+    if (check->reader.error != 0)
+        return fail(check, TROUPE_E_SCHEMA, field->name, "%s%s must be true or false", check->prefix, field->name);
+    *(uint32_t *)(void *)(check->dst + field->offset) = value;
+    return 0;
+}
+
 static int read_word(struct check *check, const struct check_field *field)
 {
     char choice_text[128];
@@ -117,6 +129,7 @@ static int read_value(struct check *check, const struct check_field *field)
     case CHECK_TEXT: return read_text(check, field);
     case CHECK_UINT: return read_uint(check, field);
     case CHECK_WORD: return read_word(check, field);
+    case CHECK_BOOL: return read_bool(check, field);
     default:         return read_object(check, field);
     }
 }
@@ -179,4 +192,18 @@ bool check_is_name(troupe_view name)
 {
     return !troupe_view_equal(name, troupe_view_of(".")) && !troupe_view_equal(name, troupe_view_of("..")) &&
            utf8_is_clean(name.ptr, name.len);
+}
+
+bool check_is_word(troupe_view word)
+{
+    static const char others[] = "_.:-";
+    if (word.len == 0 || word.len > TROUPE_TYPE_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < word.len; i++) {
+        char c = word.ptr[i];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!is_letter && (c == '\0' || strchr(others, c) == NULL))
+            return false;
+    }
+    return true;
 }

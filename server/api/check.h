@@ -19,6 +19,7 @@ enum check_type {
     CHECK_UINT,                  /* uint32_t, min to max */
     CHECK_WORD,                  /* uint32_t, the index in words */
     CHECK_ANY,                   /* troupe_view, the JSON text as it came */
+    CHECK_BOOL,                  /* uint32_t, 0 or 1 */
     CHECK_OBJECT                 /* fields, into the same struct */
 };
 
@@ -46,6 +47,9 @@ struct check_fault {
  * Lives: views in the struct are valid as long as the body. */
 TROUPE_MUST_USE int check_object(const char *body, size_t len, const struct check_field *fields, void *dst,
                                  struct check_fault *ret_fault);
+
+/* Is this a word of the API: 1 to 64 of A-Z a-z 0-9 _ . : -? */
+bool check_is_word(troupe_view word);
 
 /* May an actor have this name? check_name_rule says in words what one is. */
 bool check_is_name(troupe_view name);

@@ -59,4 +59,30 @@ void ws_open(struct api_request *req);
 void events_cluster(struct api_request *req);
 void events_actor(struct api_request *req);
 
+/* Answer by the events of a topic, which is borrowed. */
+void events_topic(struct api_request *req, troupe_topic *topic);
+
+void groups_list(struct api_request *req);
+void groups_scopes(struct api_request *req);
+void groups_members(struct api_request *req);
+void groups_join(struct api_request *req);
+void groups_leave(struct api_request *req);
+void groups_cast(struct api_request *req);
+void groups_call(struct api_request *req);
+void groups_events(struct api_request *req);
+void groups_scope_events(struct api_request *req);
+void events_dead(struct api_request *req);
+void events_trace(struct api_request *req);
+
+void inspect_state(struct api_request *req);
+void inspect_suspend(struct api_request *req);
+void inspect_resume(struct api_request *req);
+void inspect_trace(struct api_request *req);
+void inspect_trace_stop(struct api_request *req);
+
+void timers_list(struct api_request *req);
+void timers_get(struct api_request *req);
+void timers_set(struct api_request *req);
+void timers_cancel(struct api_request *req);
+
 #endif

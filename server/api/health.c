@@ -49,6 +49,26 @@ void health_ready(struct api_request *req)
         api_reply_problem(req, &problem);
 }
 
+/* The turns that hold blocking workers, as the watchdog has seen them. NULL when memory is exhausted. */
+static json_t *list_blocking(const struct api_request *req)
+{
+    troupe_system *system = req->env->system;
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < troupe_system_blocking_workers(system); i++) {
+        uint64_t since_ms = atomic_load_explicit(&req->env->health->blocked_since_ms[i], memory_order_relaxed), turn;
+        troupe_ref actor;
+        const char *behavior;
+        char ref[TROUPE_REF_TEXT_MAX];
+        if (since_ms == 0 || !troupe_worker_turn(troupe_system_worker(system, troupe_system_workers(system) + i), &actor,
+                                                 &behavior, &turn))
+            continue;
+        troupe_ref_format(actor, ref);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "actor", ref, "behavior", behavior, "turn_ms",
+                                              (json_int_t)(req->now_ms > since_ms ? req->now_ms - since_ms : 0)));
+    }
+    return list;
+}
+
 void health_report(struct api_request *req)
 {
     struct api_problem problem;
@@ -57,11 +77,11 @@ void health_report(struct api_request *req)
     bool ready = health_judge(req->env, &problem);
     troupe_system_stats(req->env->system, &stats);
     api_reply_json(req, ready ? 200 : 503,
-                   json_pack("{s:s, s:s, s:s?, s:i, s:b, s:I, s:I, s:I, s:I}", "status",
+                   json_pack("{s:s, s:s, s:s?, s:i, s:o, s:b, s:I, s:I, s:I, s:I}", "status",
                              ready ? "ok" : "not_ready", "phase", health_phase_word(req->env),
                              "trouble", cluster_trouble(req->env->members, trouble, sizeof trouble),
                              "stuck_workers", (int)atomic_load_explicit(&req->env->health->stuck, memory_order_relaxed),
-                             "overloaded", troupe_system_is_overloaded(req->env->system),
+                             "blocking", list_blocking(req), "overloaded", troupe_system_is_overloaded(req->env->system),
                              "memory_bytes", (json_int_t)stats.memory_bytes,
                              "memory_max_bytes", (json_int_t)req->env->memory_max,
                              "actors", (json_int_t)stats.actors,

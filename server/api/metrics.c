@@ -2,6 +2,7 @@
  *
  * /metrics: the Prometheus text format, version 0.0.4. One row of the table is one metric without labels. */
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "api/reply.h"
 #include "base/clock.h"
 #include "cluster.h"
+#include "http_out.h"
 
 enum kind { GAUGE, COUNTER };
 
@@ -36,6 +38,9 @@ static const struct metric core_metrics[] = {
     {"troupe_actors_restarted_total", COUNTER, "Restarts by supervisors.", STAT(restarts)},
     {"troupe_turns_total", COUNTER, "Turns that workers ran.", STAT(turns)},
     {"troupe_turns_long_total", COUNTER, "Turns that lasted over 100 microseconds.", STAT(turns_long)},
+    {"troupe_turns_blocking_total", COUNTER, "Turns of behaviors that may block.", STAT(turns_blocking)},
+    {"troupe_blocking_busy", GAUGE, "Blocking workers that are in a turn.", STAT(blocking_busy)},
+    {"troupe_blocking_waiting", GAUGE, "Actors that wait for a blocking worker.", STAT(blocking_waiting)},
     {"troupe_turns_inline_total", COUNTER, "Turns run by the thread that brought the message.", STAT(turns_inline)},
     {"troupe_messages_total", COUNTER, "Messages that actors handled.", STAT(messages)},
     {"troupe_calls_total", COUNTER, "Calls that were made.", STAT(calls)},
@@ -44,6 +49,8 @@ static const struct metric core_metrics[] = {
     {"troupe_dead_letters_full_total", COUNTER, "Messages refused by a full mailbox.", STAT(dead_full)},
     {"troupe_dead_letters_gone_total", COUNTER, "Messages to actors that had ended.", STAT(dead_gone)},
     {"troupe_dead_letters_shed_total", COUNTER, "Messages shed from a full mailbox.", STAT(dead_shed)},
+    {"troupe_alarms_set_total", COUNTER, "Alarms that were set: long mailboxes and long turns.", STAT(alarms_set)},
+    {"troupe_alarms_missed_total", COUNTER, "Alarms for which there was no room in the list.", STAT(alarms_missed)},
     {"troupe_call_timeouts_total", COUNTER, "Calls whose deadline passed.", STAT(timeouts)},
 };
 
@@ -64,6 +71,17 @@ static const struct metric traffic_metrics[] = {
     {"troupe_streams", GAUGE, "Event streams that are open.", TRAFFIC(streams)},
     {"troupe_stream_events_total", COUNTER, "Events that were written to streams.", TRAFFIC(events_out)},
     {"troupe_stream_events_missed_total", COUNTER, "Events that slow streams missed.", TRAFFIC(events_lagged)},
+};
+
+#define HTTP_OUT(field) offsetof(struct http_out_figures, field)
+static const struct metric http_out_metrics[] = {
+    {"troupe_http_out_waiting", GAUGE, "Requests of behaviors that wait for their turn.", HTTP_OUT(waiting)},
+    {"troupe_http_out_in_flight", GAUGE, "Requests of behaviors that are under way.", HTTP_OUT(in_flight)},
+    {"troupe_http_out_answered_total", COUNTER, "Requests of behaviors that a server answered.", HTTP_OUT(answered)},
+    {"troupe_http_out_failed_total", COUNTER, "Requests of behaviors that got no answer.", HTTP_OUT(failed)},
+    {"troupe_http_out_forbidden_total", COUNTER, "Requests of behaviors that --allow-http does not allow.",
+     HTTP_OUT(forbidden)},
+    {"troupe_http_out_refused_total", COUNTER, "Requests of behaviors for which there was no room.", HTTP_OUT(refused)},
 };
 
 static void add_head(struct text *text, const char *name, enum kind kind, const char *help)
@@ -132,6 +150,62 @@ static void add_refusals(struct text *text, const struct access *access)
                     (unsigned long long)access_refusals(access, errors[i]));
 }
 
+/* All versions of a behavior together. */
+static void sum_behavior(troupe_system *system, const char *name, troupe_behavior_stats *ret_sum)
+{
+    const troupe_behavior *behavior;
+    troupe_behavior_stats sum = {0}, stats;
+    for (uint32_t i = 0; (behavior = troupe_system_behavior_at(system, i)) != NULL; i++) {
+        if (strcmp(behavior->name, name) != 0)
+            continue;
+        troupe_system_behavior_stats(system, behavior, &stats);
+        sum.actors += stats.actors;
+        sum.spawned += stats.spawned;
+        sum.failed += stats.failed;
+        sum.messages += stats.messages;
+        sum.turns += stats.turns;
+        sum.busy_ns += stats.busy_ns;
+    }
+    *ret_sum = sum;
+}
+
+static void add_behaviors(struct text *text, troupe_system *system)
+{
+    static const struct metric metrics[] = {
+        {"troupe_behavior_actors", GAUGE, "Actors that are alive, by behavior.", offsetof(troupe_behavior_stats, actors)},
+        {"troupe_behavior_spawned_total", COUNTER, "Actors that were spawned, by behavior.",
+         offsetof(troupe_behavior_stats, spawned)},
+        {"troupe_behavior_failed_total", COUNTER, "Actors that ended abnormally, kills apart, by behavior.",
+         offsetof(troupe_behavior_stats, failed)},
+        {"troupe_behavior_messages_total", COUNTER, "Messages that were handled, by behavior.",
+         offsetof(troupe_behavior_stats, messages)},
+        {"troupe_behavior_turns_total", COUNTER, "Turns, by behavior.", offsetof(troupe_behavior_stats, turns)},
+        {"troupe_behavior_busy_seconds_total", COUNTER, "Time in turns, by samples, by behavior.",
+         offsetof(troupe_behavior_stats, busy_ns)},
+    };
+    troupe_installed installed;
+    troupe_behavior_stats sum;
+    for (size_t k = 0; k < sizeof metrics / sizeof metrics[0]; k++) {
+        add_head(text, metrics[k].name, metrics[k].kind, metrics[k].help);
+        for (uint32_t i = 0; troupe_system_installed_at(system, i, &installed); i++) {
+            if (installed.is_replaced)
+                continue;
+            sum_behavior(system, installed.behavior->name, &sum);
+            uint64_t value = *(const uint64_t *)(const void *)((const char *)&sum + metrics[k].offset);
+            text_printf(text, "%s{behavior=\"%s\"} ", metrics[k].name, installed.behavior->name);
+            if (metrics[k].offset == offsetof(troupe_behavior_stats, busy_ns))
+                text_printf(text, "%.6f\n", (double)value / 1e9);
+            else
+                text_printf(text, "%llu\n", (unsigned long long)value);
+        }
+    }
+}
+
+static void add_alarms(struct text *text, troupe_system *system)
+{
+    add_value(text, "troupe_alarms", GAUGE, "Alarms that are set.", troupe_system_alarms(system, NULL, 0));
+}
+
 static void add_labelled(struct text *text, const struct api_traffic *traffic)
 {
     add_head(text, "troupe_http_requests_total", COUNTER, "Requests that were answered, by class of status.");
@@ -161,10 +235,17 @@ void metrics_get(struct api_request *req)
     add_value(&text, "troupe_workers", GAUGE, "Workers.", troupe_system_workers(env->system));
     add_value(&text, "troupe_workers_stuck", GAUGE, "Workers in a turn that lasts over 10 seconds.",
               atomic_load_explicit(&env->health->stuck, memory_order_relaxed));
+    add_value(&text, "troupe_blocking_workers", GAUGE, "Workers for behaviors that may block.",
+              troupe_system_blocking_workers(env->system));
     add_cluster(&text, env->members);
     add_value(&text, "troupe_memory_max_bytes", GAUGE, "The budget of troupe_memory_bytes.", env->memory_max);
     add_table(&text, core_metrics, sizeof core_metrics / sizeof core_metrics[0], &stats);
+    struct http_out_figures figures;
+    http_out_figures(env->http_out, &figures);
+    add_table(&text, http_out_metrics, sizeof http_out_metrics / sizeof http_out_metrics[0], &figures);
     add_table(&text, traffic_metrics, sizeof traffic_metrics / sizeof traffic_metrics[0], &traffic);
+    add_behaviors(&text, env->system);
+    add_alarms(&text, env->system);
     add_labelled(&text, &traffic);
     add_refusals(&text, env->access);
     add_process(&text);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * /v1/node and /version: which node this is, where it is reached, and how it fares. */
+#include <stdlib.h>
 #include <unistd.h>
+
+#include "alerts.h"
 
 #include "api/handlers.h"
 #include "api/health.h"
@@ -24,10 +27,13 @@ static json_t *stats_doc(const struct api_env *env)
 
 static json_t *behaviors_doc(const struct api_env *env)
 {
-    const troupe_behavior *behavior;
+    troupe_installed installed;
     json_t *list = json_array();
-    for (uint32_t i = 0; list != NULL && (behavior = troupe_system_behavior_at(env->system, i)) != NULL; i++) {
-        json_t *item = json_pack("{s:s, s:s}", "name", behavior->name, "version", behavior->version);
+    for (uint32_t i = 0; list != NULL && troupe_system_installed_at(env->system, i, &installed); i++) {
+        if (installed.is_replaced)
+            continue;
+        json_t *item = json_pack("{s:s, s:s}", "name", installed.behavior->name, "version",
+                                 installed.behavior->version);
         if (json_array_append_new(list, item) != 0) {
             json_decref(list);
             list = NULL;
@@ -44,6 +50,21 @@ static json_t *limits_doc(const struct api_env *env)
                      "call_timeout_ms_max", (json_int_t)TROUPE_CALL_TIMEOUT_MS_MAX);
 }
 
+static json_t *alarms_doc(const struct api_env *env)
+{
+    troupe_alarm *alarms = calloc(TROUPE_ALARMS_MAX, sizeof *alarms);
+    json_t *list = alarms != NULL ? json_array() : NULL;
+    uint32_t count = list != NULL ? troupe_system_alarms(env->system, alarms, TROUPE_ALARMS_MAX) : 0;
+    for (uint32_t i = 0; i < count && list != NULL; i++) {
+        if (json_array_append_new(list, alerts_alarm_doc(env, &alarms[i])) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    free(alarms);
+    return list;
+}
+
 void node_get(struct api_request *req)
 {
     const struct api_env *env = req->env;
@@ -51,14 +72,14 @@ void node_get(struct api_request *req)
     struct cluster_own own;
     clock_format(env->started_wall_ms, started_at);
     cluster_own(env->members, &own);
-    json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s?, s:i, s:s, s:I, s:o, s:o, s:o, s:o, s:o}",
+    json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s?, s:i, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
                             "node", env->node, "cluster", env->cluster, "version", env->version, "api", own.api_url,
                             "peer", own.peer, "pid", (int)getpid(), "state", health_phase_word(env),
                             "trouble", cluster_trouble(env->members, trouble, sizeof trouble),
                             "workers", (int)troupe_system_workers(env->system), "started_at", started_at,
                             "uptime_ms", (json_int_t)(req->now_ms - env->started_mono_ms), "endpoints", own.endpoints,
                             "labels", own.labels, "behaviors", behaviors_doc(env), "limits", limits_doc(env),
-                            "stats", stats_doc(env));
+                            "alarms", alarms_doc(env), "stats", stats_doc(env));
     api_reply_json(req, 200, doc, NULL, 0);
 }
 

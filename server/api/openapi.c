@@ -17,7 +17,7 @@ static const unsigned short token_problems[] = {401, 0};
 static const char *const target_words[] = {
     [API_TARGET_NODE] = "node", [API_TARGET_ACTOR] = "actor", [API_TARGET_NAME] = "name",
     [API_TARGET_BEHAVIOR] = "behavior", [API_TARGET_SPAWN] = "spawn", [API_TARGET_LIST] = "list",
-    [API_TARGET_SECRET] = "secret",
+    [API_TARGET_SECRET] = "secret", [API_TARGET_GROUP] = "group", [API_TARGET_MEMBER] = "member",
 };
 
 static const struct {
@@ -27,6 +27,8 @@ static const struct {
     {"Actors", "Start, list, look at and end actors."},
     {"Messages", "Send to actors, with or without awaiting a reply."},
     {"Names", "Who has which name."},
+    {"Groups", "Named sets of actors: who is in them, sending to all, asking all."},
+    {"Timers", "Messages that actors are sent later, or again and again."},
     {"Events", "Follow actors and the cluster, as server-sent events."},
     {"Behaviors", "What actors can be, and the message types they take."},
     {"Node", "This node."},

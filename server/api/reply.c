@@ -223,6 +223,8 @@ static const char *remedy(int error)
     case TROUPE_E_START_FAILED: return "the actor ended in its start and said no more; the log of the node may";
     case TROUPE_E_START_TIMEOUT:
         return "its start took too long and was ended; give it more time with start_timeout_ms";
+    case TROUPE_E_NOT_RUNNING:  return "the actor has not ended its start, or has begun to end; look at its state";
+    case TROUPE_E_NO_VIEW:      return "the behavior of this actor has no view; GET /v1/behaviors lists read-only types";
     case TROUPE_E_APP:          return "the behavior gave this code and no more words; its documentation explains the "
                                        "code";
     case TROUPE_E_SCHEMA:
@@ -266,6 +268,17 @@ struct api_problem api_problem_from(const struct api_env *env, int error)
 struct api_problem api_problem_of(const struct api_request *req, int error)
 {
     return api_problem_from(req->env, error);
+}
+
+void api_reply_body(struct api_request *req, const troupe_answer *answer)
+{
+    static const struct api_header headers[] = {
+        {"Content-Security-Policy", "sandbox; default-src 'none'"}, {"X-Content-Type-Options", "nosniff"},
+    };
+    if (answer->content_type == NULL)
+        api_reply(req, 200, "application/json", answer->body.ptr, answer->body.len, API_COPY, NULL, 0);
+    else
+        api_reply(req, 200, answer->content_type, answer->body.ptr, answer->body.len, API_COPY, headers, 2);
 }
 
 void api_reply_answer(struct api_request *req, const troupe_answer *answer, troupe_ref actor)

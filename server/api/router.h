@@ -37,6 +37,8 @@ enum api_target {
     API_TARGET_BEHAVIOR,         /* {behavior} */
     API_TARGET_SPAWN,            /* behavior and name in the body */
     API_TARGET_LIST,             /* a grant for some; items are filtered */
+    API_TARGET_GROUP,            /* {group}, of ?scope=: checked by the handler */
+    API_TARGET_MEMBER,           /* the same, and {ref}, for all types of messages */
     API_TARGET_SECRET            /* no token: the cluster's secret (the registry) */
 };
 

@@ -29,6 +29,10 @@ PARAMS path_params[] = {
     {"name", "{\"type\":\"string\",\"maxLength\":255}", "The name, percent-encoded."},
     {"behavior", "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_.:-]{1,64}$\"}", "The name of the behavior."},
     {"node", "{\"type\":\"string\",\"examples\":[\"n.4tq8v1m02x7kc\"]}", "The id of a node."},
+    {"group", "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_.:-]{1,64}$\",\"examples\":[\"room-1\"]}",
+     "The name of the group."},
+    {"timer", "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_.:-]{1,64}$\",\"examples\":[\"nightly\"]}",
+     "The id of a timer, which the client chooses."},
     {NULL, NULL, NULL},
 };
 
@@ -63,7 +67,63 @@ PARAMS call_params[] = {
     {NULL, NULL, NULL},
 };
 
+PARAMS cast_params[] = {
+    {"delay", DURATION, "Send it so much later: a timer of the actor's, which ends with it; at most 1000h."},
+    {NULL, NULL, NULL},
+};
+
+PARAMS trace_stream_params[] = {
+    {"types", "{\"type\":\"string\",\"examples\":[\"added,order.*\"]}",
+     "Only events of these types: up to 8 with commas between; one may end with a *."},
+    {"from", "{\"type\":\"string\",\"enum\":[\"now\",\"oldest\"],\"default\":\"oldest\"}",
+     "Where to begin: with the oldest event that is kept, or with what comes."},
+    {"after", "{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{16}\\\\.[0-9]+$\"}",
+     "Begin behind this event; the header Last-Event-ID does the same and wins."},
+    {"ticket", STRING, "A ticket of POST /v1/tickets, for clients that cannot send Authorization."},
+    {NULL, NULL, NULL},
+};
+
+#define SCOPE_PARAM {"scope", "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_.:-]{0,64}$\",\"default\":\"\"}", \
+                     "The scope of the group; empty for the default one."}
+
+PARAMS group_list_params[] = {
+    {"scope", "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_.:-]{0,64}$\"}",
+     "Only groups of this scope; empty for the default one."},
+    {"limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":100}", "The length of a page at most."},
+    {"cursor", STRING, "The member next of the page before."},
+    {NULL, NULL, NULL},
+};
+
+PARAMS group_page_params[] = {
+    SCOPE_PARAM,
+    {"limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":100}", "The length of a page at most."},
+    {"cursor", STRING, "The member next of the page before."},
+    {NULL, NULL, NULL},
+};
+
+PARAMS scope_params[] = {SCOPE_PARAM, {NULL, NULL, NULL}};
+
+PARAMS group_call_params[] = {
+    SCOPE_PARAM,
+    {"timeout", DURATION, "How long to wait for the replies; 5s unless told, at most 10m."},
+    {NULL, NULL, NULL},
+};
+
+PARAMS group_stream_params[] = {
+    SCOPE_PARAM,
+    {"types", "{\"type\":\"string\",\"examples\":[\"added,order.*\"]}",
+     "Only events of these types: up to 8 with commas between; one may end with a *."},
+    {"from", "{\"type\":\"string\",\"enum\":[\"now\",\"oldest\"],\"default\":\"now\"}",
+     "Where to begin: with what comes, or with the oldest event that is kept."},
+    {"after", "{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{16}\\\\.[0-9]+$\"}",
+     "Begin behind this event; the header Last-Event-ID does the same and wins."},
+    {"ticket", STRING, "A ticket of POST /v1/tickets, for clients that cannot send Authorization."},
+    {NULL, NULL, NULL},
+};
+
 PARAMS stream_params[] = {
+    {"types", "{\"type\":\"string\",\"examples\":[\"added,order.*\"]}",
+     "Only events of these types: up to 8 with commas between; one may end with a *."},
     {"from", "{\"type\":\"string\",\"enum\":[\"now\",\"oldest\"],\"default\":\"now\"}",
      "Where to begin: with what comes, or with the oldest event that is kept."},
     {"after", "{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{16}\\\\.[0-9]+$\"}",
@@ -108,6 +168,11 @@ RESULTS replied[] = {
     {204, "The actor replied with no bytes.", NULL, NULL},
     {0, NULL, NULL, NULL},
 };
+RESULTS group_page[] = {{200, "A page of groups.", json, "GroupPage"}, {0, NULL, NULL, NULL}};
+RESULTS scope_page[] = {{200, "A page of scopes.", json, "GroupScopePage"}, {0, NULL, NULL, NULL}};
+RESULTS group_members[] = {{200, "A page of members; empty when nobody is in it.", json, "GroupMemberPage"}, {0, NULL, NULL, NULL}};
+RESULTS group_accepted[] = {{202, "What became of it, in numbers.", json, "GroupAccepted"}, {0, NULL, NULL, NULL}};
+RESULTS group_replied[] = {{200, "A result of each member.", json, "GroupResults"}, {0, NULL, NULL, NULL}};
 RESULTS name_page[] = {{200, "A page of names.", json, "NamePage"}, {0, NULL, NULL, NULL}};
 RESULTS one_name[] = {{200, "The name and its holder.", json, "Name"}, {0, NULL, NULL, NULL}};
 RESULTS behavior_page[] = {{200, "All behaviors.", json, "BehaviorPage"}, {0, NULL, NULL, NULL}};
@@ -132,6 +197,10 @@ RESULTS members[] = {{200, "The members.", json, "MemberList"}, {0, NULL, NULL, 
 RESULTS member_events[] = {{200, "What happened since, perhaps nothing.", json, "MemberEvents"}, {0, NULL, NULL, NULL}};
 RESULTS claimed_many[] = {{200, "All but the refused ones.", json, "NamesResult"}, {0, NULL, NULL, NULL}};
 RESULTS claimed[] = {{200, "The name is the actor's, or reserved.", json, "ClusterName"}, {0, NULL, NULL, NULL}};
+RESULTS state_shown[] = {{200, "The state, as the behavior shows it.", json, NULL}, {0, NULL, NULL, NULL}};
+RESULTS traced[] = {{200, "The trace has begun.", json, "Trace"}, {0, NULL, NULL, NULL}};
+RESULTS timer_page[] = {{200, "The timers, those with an id first.", json, "TimerPage"}, {0, NULL, NULL, NULL}};
+RESULTS one_timer[] = {{200, "The timer.", json, "Timer"}, {0, NULL, NULL, NULL}};
 RESULTS page[] = {
     {200, "The page.", "text/html", NULL},
     {304, "The page has the tag that If-None-Match named.", NULL, NULL},
@@ -154,8 +223,13 @@ PROBLEMS cast_problems[] = {404, 410, 413, 415, 422, 429, 503, 0};
 /* 4 stands for 4XX: the application errors of behaviors. */
 PROBLEMS call_problems[] = {404, 410, 413, 415, 422, 429, 4, 500, 503, 504, 0};
 PROBLEMS read_problems[] = {404, 405, 410, 422, 429, 4, 500, 503, 504, 0};
+PROBLEMS inspect_problems[] = {404, 409, 410, 500, 503, 504, 0};
+PROBLEMS trace_problems[] = {404, 409, 410, 413, 415, 422, 429, 503, 504, 0};
+PROBLEMS timer_problems[] = {404, 409, 410, 413, 415, 422, 429, 503, 504, 0};
 PROBLEMS ticket_problems[] = {413, 415, 422, 429, 500, 503, 0};
 PROBLEMS not_found[] = {404, 0};
+PROBLEMS group_change_problems[] = {404, 410, 429, 503, 0};
+PROBLEMS group_send_problems[] = {413, 415, 429, 503, 0};
 PROBLEMS stream_problems[] = {429, 503, 0};
 PROBLEMS actor_stream_problems[] = {404, 410, 429, 503, 0};
 PROBLEMS registry_problems[] = {401, 403, 404, 409, 410, 412, 413, 415, 422, 429, 503, 0};
@@ -166,7 +240,7 @@ static const struct api_route routes[] = {
      calls_call, API_BODY_MESSAGE, NULL, call_params, replied, call_problems, NEEDS(MESSAGE, ACTOR)},
     {API_POST, "/v1/actors/{ref}/cast/{type}", "castActor", "Messages",
      "Send to an actor without awaiting a reply; application/x-ndjson is a batch, one body a line",
-     calls_cast, API_BODY_MESSAGE, NULL, NULL, accepted, cast_problems, NEEDS(MESSAGE, ACTOR)},
+     calls_cast, API_BODY_MESSAGE, NULL, cast_params, accepted, cast_problems, NEEDS(MESSAGE, ACTOR)},
     {API_GET, "/v1/actors/{ref}/call/{type}", "readActor", "Messages",
      "Call an actor with a message type that changes nothing", calls_read, API_BODY_NONE, NULL, call_params, replied,
      read_problems, NEEDS(MESSAGE, ACTOR)},
@@ -178,6 +252,45 @@ static const struct api_route routes[] = {
      one_actor, actor_problems, NEEDS(READ, ACTOR)},
     {API_DELETE, "/v1/actors/{ref}", "stopActor", "Actors", "End an actor", actors_stop, API_BODY_NONE, NULL,
      stop_params, stopped, stop_problems, NEEDS(STOP, ACTOR)},
+    {API_GET, "/v1/actors/{ref}/state", "getState", "Actors", "Show the state of an actor, as its behavior writes it",
+     inspect_state, API_BODY_NONE, NULL, NULL, state_shown, inspect_problems, NEEDS(ADMIN, ACTOR)},
+    {API_POST, "/v1/actors/{ref}/suspend", "suspendActor", "Actors", "Let an actor handle no messages until it is resumed",
+     inspect_suspend, API_BODY_NONE, NULL, NULL, done, inspect_problems, NEEDS(STOP, ACTOR)},
+    {API_POST, "/v1/actors/{ref}/resume", "resumeActor", "Actors", "Let a suspended actor go on", inspect_resume,
+     API_BODY_NONE, NULL, NULL, done, inspect_problems, NEEDS(STOP, ACTOR)},
+    {API_POST, "/v1/actors/{ref}/trace", "traceActor", "Events", "Trace the next messages of an actor", inspect_trace,
+     API_BODY_DOCUMENT, "TraceRequest", NULL, traced, trace_problems, NEEDS(ADMIN, ACTOR)},
+    {API_GET, "/v1/actors/{ref}/trace", "streamTrace", "Events", "Follow the trace of an actor, until it is over",
+     events_trace, API_BODY_NONE, NULL, trace_stream_params, streamed, actor_stream_problems, NEEDS(ADMIN, ACTOR)},
+    {API_DELETE, "/v1/actors/{ref}/trace", "stopTrace", "Events", "End the trace of an actor", inspect_trace_stop,
+     API_BODY_NONE, NULL, NULL, done, inspect_problems, NEEDS(ADMIN, ACTOR)},
+    {API_GET, "/v1/actors/{ref}/timers", "listTimers", "Timers", "List the timers of an actor", timers_list,
+     API_BODY_NONE, NULL, NULL, timer_page, inspect_problems, NEEDS(READ, ACTOR)},
+    {API_GET, "/v1/actors/{ref}/timers/{timer}", "getTimer", "Timers", "Look at a timer that a client has set",
+     timers_get, API_BODY_NONE, NULL, NULL, one_timer, inspect_problems, NEEDS(READ, ACTOR)},
+    {API_PUT, "/v1/actors/{ref}/timers/{timer}", "setTimer", "Timers", "Send to an actor later, or again and again",
+     timers_set, API_BODY_DOCUMENT, "TimerRequest", NULL, one_timer, timer_problems, NEEDS(MESSAGE, ACTOR)},
+    {API_DELETE, "/v1/actors/{ref}/timers/{timer}", "cancelTimer", "Timers", "Cancel a timer that a client has set",
+     timers_cancel, API_BODY_NONE, NULL, NULL, done, inspect_problems, NEEDS(STOP, ACTOR)},
+    {API_GET, "/v1/groups", "listGroups", "Groups", "List the groups that have members", groups_list, API_BODY_NONE, NULL,
+     group_list_params, group_page, NULL, NEEDS(READ, LIST)},
+    {API_GET, "/v1/groups/{group}", "listGroupMembers", "Groups", "List the members of a group, in the order of joining",
+     groups_members, API_BODY_NONE, NULL, group_page_params, group_members, NULL, NEEDS(READ, GROUP)},
+    {API_PUT, "/v1/groups/{group}/members/{ref}", "joinGroup", "Groups", "Make an actor a member of a group", groups_join,
+     API_BODY_NONE, NULL, scope_params, done, group_change_problems, NEEDS(MESSAGE, MEMBER)},
+    {API_DELETE, "/v1/groups/{group}/members/{ref}", "leaveGroup", "Groups", "Take an actor out of a group", groups_leave,
+     API_BODY_NONE, NULL, scope_params, done, group_change_problems, NEEDS(MESSAGE, MEMBER)},
+    {API_POST, "/v1/groups/{group}/cast/{type}", "castGroup", "Groups", "Send to all members of a group", groups_cast,
+     API_BODY_MESSAGE, NULL, scope_params, group_accepted, group_send_problems, NEEDS(MESSAGE, GROUP)},
+    {API_POST, "/v1/groups/{group}/call/{type}", "callGroup", "Groups",
+     "Call all members of a group and await a result of each", groups_call, API_BODY_MESSAGE, NULL, group_call_params,
+     group_replied, group_send_problems, NEEDS(MESSAGE, GROUP)},
+    {API_GET, "/v1/groups/{group}/events", "streamGroup", "Groups", "Follow the joins and leaves of a group", groups_events,
+     API_BODY_NONE, NULL, group_stream_params, streamed, stream_problems, NEEDS(READ, GROUP)},
+    {API_GET, "/v1/scopes", "listScopes", "Groups", "List the scopes that have groups", groups_scopes, API_BODY_NONE, NULL,
+     page_params, scope_page, NULL, NEEDS(READ, NODE)},
+    {API_GET, "/v1/scopes/events", "streamScope", "Groups", "Follow the joins and leaves of all groups of a scope",
+     groups_scope_events, API_BODY_NONE, NULL, group_stream_params, streamed, stream_problems, NEEDS(READ, NODE)},
     {API_GET, "/v1/names", "listNames", "Names", "List names", names_list, API_BODY_NONE, NULL, page_params, name_page,
      NULL, NEEDS(READ, LIST)},
     {API_GET, "/v1/names/{name}", "getName", "Names", "Find the holder of a name", names_get, API_BODY_NONE, NULL,
@@ -199,6 +312,8 @@ static const struct api_route routes[] = {
     {API_GET, "/v1/ws", "openSession", NULL, "Begin a WebSocket session; /asyncapi.json tells what it is", ws_open,
      API_BODY_NONE, NULL, NULL, NULL, NULL, NEEDS(TOKEN, NODE)},
     {API_GET, "/v1/events", "streamEvents", "Events", "Follow what happens in the cluster", events_cluster,
+     API_BODY_NONE, NULL, stream_params, streamed, stream_problems, NEEDS(READ, NODE)},
+    {API_GET, "/v1/events/dead", "streamDead", "Events", "Follow the messages that nobody took", events_dead,
      API_BODY_NONE, NULL, stream_params, streamed, stream_problems, NEEDS(READ, NODE)},
     {API_GET, "/v1/actors/{ref}/events", "streamActor", "Events", "Follow what an actor publishes, until it ends",
      events_actor, API_BODY_NONE, NULL, stream_params, streamed, actor_stream_problems, NEEDS(READ, ACTOR)},

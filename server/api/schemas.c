@@ -43,23 +43,75 @@ const char openapi_schemas[] =
     "\"ref\":" REF ",\"name\":" TEXT_OR_NULL ",\"behavior\":" TEXT ",\"version\":" TEXT ",\"host\":" TEXT
     ",\"node\":" TEXT ",\"state\":{\"type\":\"string\",\"enum\":[\"starting\",\"running\",\"draining\",\"stopping\","
     "\"stopped\"]},\"mailbox\":{\"$ref\":\"#/components/schemas/Mailbox\"},\"processed\":" UINT ",\"uptime_ms\":" UINT
-    ",\"started_at\":" TIME ",\"parent\":{\"type\":[\"string\",\"null\"]},\"links\":" REFS ",\"links_count\":" UINT
+    ",\"started_at\":" TIME ",\"parent\":{\"type\":[\"string\",\"null\"]},\"suspended\":" BOOLEAN ",\"traced\":" BOOLEAN
+    ",\"last_error\":{\"type\":[\"object\",\"null\"],\"properties\":{\"code\":" TEXT ",\"detail\":" TEXT ",\"at\":" TIME
+    "}},\"mailbox_bytes\":" UINT ",\"links\":" REFS ",\"links_count\":" UINT
     ",\"children\":" REFS ",\"children_count\":" UINT ",\"monitors\":" UINT ",\"monitored_by\":" UINT ",\"timers\":" UINT
     ",\"open_calls\":" UINT ",\"kept_calls\":" UINT ",\"restarts\":" UINT ",\"memory_bytes\":" UINT "},"
-    "\"description\":\"Items of lists, and actors in a long turn, have the members up to started_at only.\"},"
+    "\"description\":\"Items of lists, and actors in a long turn, have the members up to traced only.\"},"
     "\"ActorPage\":" PAGE("Actor") ","
+
+    "\"TraceRequest\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
+    "\"messages\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":100000,\"default\":100},"
+    "\"bodies\":{\"type\":\"boolean\",\"default\":false}},\"examples\":[{\"messages\":20,\"bodies\":true}]},"
+    "\"Trace\":{\"type\":\"object\",\"required\":[\"ref\",\"messages\",\"bodies\"],\"properties\":{\"ref\":" REF
+    ",\"messages\":" UINT ",\"bodies\":" BOOLEAN "}},"
+
+    "\"TimerRequest\":{\"type\":\"object\",\"required\":[\"type\"],\"additionalProperties\":false,\"properties\":{"
+    "\"type\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":64},\"body\":{\"description\":\"Any JSON.\"},"
+    "\"after_ms\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":4294967295},\"at\":" TIME
+    ",\"every_ms\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":4294967295},"
+    "\"missed\":{\"type\":\"string\",\"enum\":[\"skip\",\"burst\"],\"default\":\"skip\"}},"
+    "\"description\":\"When: after_ms or at, every_ms, or both. every_ms alone: first after one period.\","
+    "\"examples\":[{\"type\":\"add\",\"body\":{\"by\":1},\"every_ms\":1000}]},"
+    "\"Timer\":{\"type\":\"object\",\"required\":[\"id\",\"type\",\"due_at\"],\"properties\":{\"id\":" TEXT_OR_NULL
+    ",\"action\":{\"type\":\"string\",\"enum\":[\"message\",\"stop\",\"kill\"]},\"target\":" REF ",\"type\":" TEXT_OR_NULL
+    ",\"due_at\":" TIME ",\"due_in_ms\":" UINT ",\"every_ms\":{\"type\":[\"integer\",\"null\"]},"
+    "\"missed\":{\"type\":\"string\",\"enum\":[\"skip\",\"burst\"]},"
+    "\"set_by\":{\"type\":\"string\",\"enum\":[\"client\",\"actor\"]}}},"
+    "\"TimerPage\":{\"type\":\"object\",\"required\":[\"items\",\"next\",\"total\"],\"properties\":{\"items\":" ITEMS("Timer")
+    ",\"next\":{\"type\":\"null\"},\"total\":" UINT "}},"
+
+    "\"Alarm\":{\"type\":\"object\",\"required\":[\"kind\",\"actor\"],\"properties\":{"
+    "\"kind\":{\"type\":\"string\",\"enum\":[\"long_mailbox\",\"long_turn\"]},\"actor\":" REF ",\"behavior\":" TEXT
+    ",\"value\":" UINT ",\"threshold\":" UINT ",\"since\":" TIME "}},"
 
     "\"Accepted\":{\"type\":\"object\",\"required\":[\"accepted\"],\"properties\":{\"accepted\":" UINT "}},"
 
     "\"Name\":{\"type\":\"object\",\"required\":[\"name\",\"ref\"],\"properties\":{\"name\":" TEXT ",\"ref\":" REF "}},"
     "\"NamePage\":" PAGE("Name") ","
 
+    "\"Group\":{\"type\":\"object\",\"required\":[\"scope\",\"group\",\"members\"],\"properties\":{\"scope\":" TEXT
+    ",\"group\":" TEXT ",\"members\":" UINT "}},"
+    "\"GroupPage\":" PAGE("Group") ","
+    "\"GroupScope\":{\"type\":\"object\",\"required\":[\"scope\",\"groups\"],\"properties\":{\"scope\":" TEXT
+    ",\"groups\":" UINT "}},"
+    "\"GroupScopePage\":" PAGE("GroupScope") ","
+    "\"GroupMember\":{\"type\":\"object\",\"required\":[\"ref\",\"behavior\",\"name\"],\"properties\":{\"ref\":" REF
+    ",\"behavior\":" TEXT ",\"name\":" TEXT_OR_NULL "}},"
+    "\"GroupMemberPage\":" PAGE("GroupMember") ","
+    "\"GroupAccepted\":{\"type\":\"object\",\"required\":[\"members\",\"accepted\",\"refused\"],\"properties\":{"
+    "\"members\":" UINT ",\"accepted\":" UINT ",\"refused\":" UINT "}},"
+    "\"GroupResult\":{\"type\":\"object\",\"required\":[\"ref\",\"status\"],\"properties\":{\"ref\":" REF
+    ",\"status\":" UINT ",\"body\":{\"description\":\"The reply, when it is JSON; absent when it has no bytes.\"},"
+    "\"content_type\":" TEXT ",\"body_b64\":{\"type\":\"string\",\"contentEncoding\":\"base64\"},\"code\":" TEXT
+    ",\"title\":" TEXT ",\"detail\":" TEXT ",\"retry\":" TEXT ",\"outcome\":" TEXT "}},"
+    "\"GroupResults\":{\"type\":\"object\",\"required\":[\"members\",\"replied\",\"refused\",\"results\"],\"properties\":{"
+    "\"members\":" UINT ",\"replied\":" UINT ",\"refused\":" UINT ",\"results\":" ITEMS("GroupResult") "}},"
+
+
     "\"MessageType\":{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{\"name\":" TEXT ",\"summary\":" TEXT_OR_NULL
     ",\"read_only\":" BOOLEAN ",\"idempotent\":" BOOLEAN ",\"cast\":" BOOLEAN
     ",\"body_schema\":{\"type\":[\"object\",\"boolean\",\"null\"]},"
     "\"reply_schema\":{\"type\":[\"object\",\"boolean\",\"null\"]}}},"
     "\"Behavior\":{\"type\":\"object\",\"required\":[\"name\",\"version\",\"types\"],\"properties\":{\"name\":" TEXT
-    ",\"version\":" TEXT ",\"summary\":" TEXT_OR_NULL ",\"any_type\":" BOOLEAN ",\"types\":" ITEMS("MessageType") "}},"
+    ",\"version\":" TEXT ",\"summary\":" TEXT_OR_NULL ",\"any_type\":" BOOLEAN
+    ",\"args_schema\":{\"type\":[\"object\",\"boolean\",\"null\"]},\"types\":" ITEMS("MessageType")
+    ",\"file\":" TEXT_OR_NULL ",\"loaded_at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
+    ",\"stats\":{\"type\":\"object\",\"additionalProperties\":" UINT "},\"has_view\":" BOOLEAN
+    ",\"actors\":" UINT ",\"older\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
+    "\"version\":" TEXT ",\"loaded_at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
+    ",\"actors\":" UINT "}}}}},"
     "\"BehaviorPage\":" PAGE("Behavior") ","
 
     "\"Endpoint\":{\"type\":\"object\",\"properties\":{\"purpose\":" TEXT ",\"scheme\":" TEXT ",\"host\":" TEXT
@@ -70,7 +122,7 @@ const char openapi_schemas[] =
     ",\"started_at\":" TIME ",\"uptime_ms\":" UINT ",\"endpoints\":" ITEMS("Endpoint") ",\"behaviors\":{\"type\":\"array\","
     "\"items\":{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"version\":" TEXT "}}},"
     "\"limits\":{\"type\":\"object\",\"additionalProperties\":" UINT "},"
-    "\"stats\":{\"type\":\"object\",\"additionalProperties\":" UINT "}}},"
+    "\"alarms\":" ITEMS("Alarm") ",\"stats\":{\"type\":\"object\",\"additionalProperties\":" UINT "}}},"
 
     "\"TicketRequest\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
     "\"grants\":{\"type\":\"array\",\"maxItems\":64,\"items\":{\"type\":\"string\",\"maxLength\":1024},"
@@ -96,7 +148,9 @@ const char openapi_schemas[] =
     ",\"version\":" TEXT ",\"api\":" TEXT "}},"
     "\"Status\":{\"type\":\"object\",\"required\":[\"status\"],\"properties\":{\"status\":" TEXT "}},"
     "\"Health\":{\"type\":\"object\",\"required\":[\"status\",\"phase\"],\"properties\":{\"status\":" TEXT ",\"phase\":" TEXT
-    ",\"trouble\":" TEXT_OR_NULL ",\"stuck_workers\":" UINT ",\"overloaded\":" BOOLEAN ",\"memory_bytes\":" UINT ",\"memory_max_bytes\":" UINT
+    ",\"trouble\":" TEXT_OR_NULL ",\"stuck_workers\":" UINT ",\"blocking\":{\"type\":\"array\",\"items\":"
+    "{\"type\":\"object\",\"required\":[\"actor\",\"behavior\",\"turn_ms\"],\"properties\":{\"actor\":" REF
+    ",\"behavior\":" TEXT ",\"turn_ms\":" UINT "}}},\"overloaded\":" BOOLEAN ",\"memory_bytes\":" UINT ",\"memory_max_bytes\":" UINT
     ",\"actors\":" UINT ",\"uptime_ms\":" UINT "}},"
 
     "\"Registry\":{\"type\":\"object\",\"required\":[\"cluster\",\"node\",\"epoch\",\"time_ms\",\"lease_ms\","
@@ -146,7 +200,8 @@ const char openapi_schemas[] =
     "\"retry\":{\"type\":\"string\",\"enum\":[\"no\",\"if_idempotent\",\"yes\"]},"
     "\"outcome\":{\"type\":\"string\",\"enum\":[\"not_done\",\"unknown\"],"
     "\"description\":\"not_done: nothing happened. unknown: it may have happened.\"},"
-    "\"retry_after_ms\":" UINT ",\"field\":{\"type\":\"string\",\"description\":\"The field or parameter at fault.\"},"
+    "\"retry_after_ms\":" UINT ",\"field\":{\"type\":\"string\",\"description\":\"The field or parameter at "
+    "fault; where a behavior has a schema, a JSON Pointer into what was sent.\"},"
     "\"actor\":" REF ",\"accepted\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"Of a batch: how many were "
     "taken before this.\"}}}"
     "}";

@@ -14,47 +14,14 @@
 #include "api/audit.h"
 #include "api/authorize.h"
 #include "api/check.h"
+#include "api/contract.h"
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "api/router.h"
+#include "api/spawn_body.h"
 #include "route/place.h"
 
-enum { INFO_TIMEOUT_MS = 1000, IF_EXISTS_RETURN = 1 };
-
-struct spawn_body {
-    char behavior[TROUPE_TYPE_BYTES_MAX + 1];
-    char name[TROUPE_NAME_BYTES_MAX + 1];
-    uint32_t if_exists;
-    troupe_view args;
-    uint32_t mailbox_messages, mailbox_bytes, mailbox_policy;
-    uint32_t restart;
-    uint32_t start_timeout_ms;
-};
-
-static const char *const if_exists_words[] = {"error", "return", NULL};
-static const char *const policy_words[] = {"refuse", "drop_oldest", "drop_newest", NULL};
-static const char *const restart_words[] = {"temporary", "transient", "permanent", NULL};
-
-#define AT(member) .offset = offsetof(struct spawn_body, member)
-
-static const struct check_field mailbox_fields[] = {
-    {.name = "messages", .type = CHECK_UINT, .min = 1, .max = TROUPE_MAILBOX_MESSAGES_MAX, AT(mailbox_messages)},
-    {.name = "bytes", .type = CHECK_UINT, .min = 1, .max = UINT32_MAX, AT(mailbox_bytes)},
-    {.name = "policy", .type = CHECK_WORD, .words = policy_words, AT(mailbox_policy)},
-    {.name = NULL},
-};
-
-static const struct check_field spawn_fields[] = {
-    {.name = "behavior", .type = CHECK_TEXT, .required = true, .max = TROUPE_TYPE_BYTES_MAX, AT(behavior)},
-    {.name = "name", .type = CHECK_TEXT, .max = TROUPE_NAME_BYTES_MAX, AT(name)},
-    {.name = "if_exists", .type = CHECK_WORD, .words = if_exists_words, AT(if_exists)},
-    {.name = "args", .type = CHECK_ANY, AT(args)},
-    {.name = "mailbox", .type = CHECK_OBJECT, .fields = mailbox_fields},
-    {.name = "restart", .type = CHECK_WORD, .words = restart_words, AT(restart)},
-    {.name = "start_timeout_ms", .type = CHECK_UINT, .min = 1, .max = TROUPE_CALL_TIMEOUT_MS_MAX,
-     AT(start_timeout_ms)},
-    {.name = NULL},
-};
+enum { INFO_TIMEOUT_MS = 1000 };
 
 static void reply_actor(struct api_request *req, struct text *document)
 {
@@ -153,7 +120,7 @@ static void spawn_done(troupe_request *core, const troupe_answer *answer)
     struct check_fault fault;
     req->actor = answer->ref;
     /* The body is still there, and was fine before: it is read again rather than kept in every request. */
-    bool is_read = check_object(req->body, req->body_len, spawn_fields, &body, &fault) == 0;
+    bool is_read = spawn_body_read(req->body, req->body_len, &body, &fault) == 0;
     bool is_taken = answer->error == TROUPE_E_NAME_TAKEN;
     bool is_hidden = is_taken && !authorize_holder(req->env->system, req->token, answer->ref,
                                                    troupe_view_of(body.name));
@@ -179,6 +146,20 @@ static bool check_name(struct api_request *req, const char *name)
     if (check_is_name(troupe_view_of(name)))
         return true;
     api_refuse(req, TROUPE_E_SCHEMA, "name", "%s", check_name_rule);
+    return false;
+}
+
+/* The args against the schema of the behavior. */
+static bool check_args(struct api_request *req, const struct spawn_body *body)
+{
+    char field[sizeof "/args" + SCHEMA_POINTER_BYTES];
+    struct schema_fault fault;
+    const struct schema *schema = contract_of_args(req->env->system, troupe_view_of(body->behavior));
+    if (schema == NULL || schema_check(schema, body->args, &fault) == 0)
+        return true;
+    snprintf(field, sizeof field, "/args%s", fault.pointer);
+    audit_log(req, "spawn", (troupe_ref){0}, body->behavior, (troupe_view){"", 0}, fault.error);
+    api_refuse(req, fault.error, field, "args: %s", fault.detail);
     return false;
 }
 
@@ -239,7 +220,7 @@ void actors_spawn(struct api_request *req)
 {
     struct spawn_body body = {0};
     struct check_fault fault;
-    if (check_object(req->body, req->body_len, spawn_fields, &body, &fault) != 0) {
+    if (spawn_body_read(req->body, req->body_len, &body, &fault) != 0) {
         api_refuse_body(req, &fault);
         return;
     }
@@ -254,17 +235,10 @@ void actors_spawn(struct api_request *req)
                    "this node has no behavior %s; GET /v1/behaviors lists what it has", body.behavior);
         return;
     }
-    troupe_spawn_opts opts = {
-        .behavior = body.behavior,
-        .name = troupe_view_of(body.name),
-        .args = body.args.len > 0 ? troupe_body_json(body.args.ptr, body.args.len) : troupe_body_none(),
-        .mailbox_messages_max = body.mailbox_messages,
-        .mailbox_bytes_max = body.mailbox_bytes,
-        .mailbox_policy = (enum troupe_mailbox_policy)body.mailbox_policy,
-        .start_timeout_ms = body.start_timeout_ms,
-        .restart = (enum troupe_restart)body.restart,
-        .caller = {.subject = access_subject(req->token)},
-    };
+    if (!check_args(req, &body))
+        return;
+    troupe_spawn_opts opts = spawn_body_opts(&body);
+    opts.caller.subject = access_subject(req->token);
     req->flags = body.if_exists;
     req->core = (troupe_request){.user = req};
     if (opts.name.len > 0 && req->env->place != NULL && place_asks(req->env->place))

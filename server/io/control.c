@@ -5,8 +5,8 @@
  * time at which something will be.
  *
  * The life of a node, by the phases of api.h:
- *   starting   the registry has this node as a member -> up, and it is announced. A node that keeps the registry itself
- *              is up at once. Until then only probes and the registry's requests are answered
+ *   starting   the registry has this node as a member -> the application is started, if there is one, and runs -> up, and
+ *              it is announced. A node that keeps the registry itself is a member at once. Until then only probes and the registry's requests are answered
  *   up         SIGTERM, a drain -> draining: the cluster is told, readyz is red, actors drain, at most --drain-timeout
  *              SIGINT           -> draining: the same with stop instead of drain, at most INTERRUPT_MS
  *              the registry has ended the lease -> as SIGTERM, with CONFIG_EXIT_NOT_MEMBER
@@ -28,9 +28,12 @@
 #include <unistd.h>
 
 #include "access/access.h"
+#include "app.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "host.h"
+#include "http_out.h"
+#include "io/blocking.h"
 #include "io/watchdog.h"
 
 enum { INTERRUPT_MS = 1000, GRACE_MS = 1000, LATE_MS = 2000, END_TICK_MS = 10, OLD_MS = 1000 };
@@ -76,6 +79,7 @@ _Noreturn static void leave(struct control *control, int status)
 }
 
 static void begin_draining(struct control *control, bool at_once);
+static void look_at_app(struct control *control);
 
 /* End the node because of something that went wrong. */
 static void fail(struct control *control, int status, const char *words)
@@ -266,6 +270,9 @@ static void on_pass(struct ev_loop *ev, ev_prepare *w, int events)
     (void)events;
     membership_wake(control->membership);
     take_ports(control);
+    blocking_make_wanted(control->config.blocking);
+    http_out_run(control->config.http_out);
+    look_at_app(control);
     serve_http(control);
     uint64_t delay_ms = membership_tick(control->membership);
     /* What the membership has just answered goes out in this pass. */
@@ -315,6 +322,7 @@ static void begin_stopping(struct control *control)
     ports_close(control->config.ports, PORTS_PEER);
     for (unsigned i = 0; i < control->config.loops_count; i++)
         loop_send_stop(control->config.loops[i], GRACE_MS);
+    blocking_stop(control->config.blocking);
     control->end_at_ms = clock_now_ms() + GRACE_MS + LATE_MS;
 }
 
@@ -343,10 +351,13 @@ static void on_end_tick(struct ev_loop *ev, ev_timer *w, int events)
     for (unsigned i = 0; i < control->config.loops_count; i++)
         ended += loop_has_ended(control->config.loops[i]) ? 1 : 0;
     bool is_told = http_requests(control->http) == 0 || clock_now_ms() + LATE_MS >= control->end_at_ms;
-    if (ended == control->config.loops_count && is_told) {
+    bool is_quiet = ended == control->config.loops_count && blocking_have_ended(control->config.blocking);
+    if (is_quiet && is_told) {
         ev_break(ev, EVBREAK_ALL);
     } else if (clock_now_ms() >= control->end_at_ms) {
-        log_printf(TROUPE_LOG_ERROR, "a worker did not stop: a turn holds it; the node ends");
+        blocking_tell_held(control->config.blocking);
+        if (ended < control->config.loops_count)
+            log_printf(TROUPE_LOG_ERROR, "a worker did not stop: a turn holds it; the node ends");
         leave(control, CONFIG_EXIT_STUCK);
     }
 }
@@ -369,12 +380,16 @@ static void begin_draining(struct control *control, bool at_once)
 
 /* ---- signals ---- */
 
-static void reload_tokens(struct control *control)
+static void reload(struct control *control)
 {
     char words[512] = "";
-    if (!access_is_on(control->config.env->access))
-        log_printf(TROUPE_LOG_INFO, "signalled to load the tokens again, but there is no --tokens file");
-    else if (access_reload(control->config.env->access, words, sizeof words) == 0)
+    bool has_other = control->config.hangup(control->config.user);
+    if (!access_is_on(control->config.env->access)) {
+        if (!has_other)
+            log_printf(TROUPE_LOG_INFO, "signalled to load again, but there is no --tokens file and no --behavior");
+        return;
+    }
+    if (access_reload(control->config.env->access, words, sizeof words) == 0)
         log_printf(TROUPE_LOG_INFO, "the tokens were loaded again");
     else
         log_printf(TROUPE_LOG_ERROR, "the tokens stay as they are: %s", words);
@@ -387,7 +402,7 @@ static void on_signal(struct ev_loop *ev, ev_io *w, int events)
     (void)ev, (void)events;
     while (read(control->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGHUP) {
-            reload_tokens(control);
+            reload(control);
             continue;
         }
         if (control->signals++ > 0) {
@@ -478,6 +493,8 @@ static int make_parts(struct control *control)
     int error = head_new(&heads, &control->heads);
     if (error == 0)
         error = http_new(&http, &control->http);
+    if (error == 0)
+        error = http_out_attach(config->http_out, control->ev);
     return error != 0 ? error : fetch_new(control->ev, &control->fetch);
 }
 
@@ -510,6 +527,7 @@ void control_free(struct control *control)
     http_free(control->http);
     peer_port_free(control->peers);
     fetch_free(control->fetch);
+    http_out_detach(control->config.http_out);
     listen_close(&control->old);
     if (control->ev != NULL)
         ev_loop_destroy(control->ev);
@@ -520,17 +538,37 @@ void control_free(struct control *control)
 
 /* ---- membership ---- */
 
-void control_on_up(void *user)
+static void go_up(struct control *control)
 {
-    struct control *control = user;
-    if (phase_of(control) != API_STARTING)
-        return; /* it was told to end meanwhile */
     set_phase(control, API_UP);
     int status = control->config.up(control->config.user);
     if (status != CONFIG_EXIT_OK) {
         control->status = status;
         begin_draining(control, true);
     }
+}
+
+/* Does the application run, if it is being started? */
+static void look_at_app(struct control *control)
+{
+    const struct app *app = control->config.app;
+    if (app == NULL || phase_of(control) != API_STARTING)
+        return;
+    if (app_look(app) == APP_RUNS)
+        go_up(control);
+    else if (app_look(app) == APP_FAILED)
+        fail(control, CONFIG_EXIT_APP, app_words(app));
+}
+
+void control_on_up(void *user)
+{
+    struct control *control = user;
+    if (phase_of(control) != API_STARTING)
+        return; /* it was told to end meanwhile */
+    if (control->config.app == NULL)
+        go_up(control);
+    else if (app_look(control->config.app) == APP_IDLE)
+        app_start(control->config.app, control->config.env->place, control->config.loops[0]);
 }
 
 void control_on_drain(void *user)

@@ -10,7 +10,10 @@
 #include "membership.h"
 #include "ports.h"
 
+struct app;
+struct blocking;
 struct control;
+struct http_out;
 
 struct control_config {
     const struct api_env *env;   /* borrowed, this and below */
@@ -20,12 +23,16 @@ struct control_config {
     struct self *self;
     struct loop *const *loops;
     unsigned loops_count;
+    struct blocking *blocking;
+    struct http_out *http_out;
+    struct app *app;             /* NULL: none */
     struct http_shared *shared;
     struct traffic_control *traffic;
     struct traffic_worker *requests; /* of the control thread's own HTTP object */
     void *user;
     int (*up)(void *user);       /* the node is a member: announce it. Returns an exit status */
     void (*moved)(void *user);   /* its ports have changed: write the ports file again */
+    bool (*hangup)(void *user);  /* SIGHUP: load again what else there is. False: there is nothing */
     void (*leave)(void *user);   /* the process is about to end without clean-up: remove what others would see */
 };
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "base/text.h"
 
@@ -32,7 +33,8 @@ struct exchange {
     struct curl_slist *headers;
     fetch_done_fn done;
     void *user;
-    bool connects_only, is_too_long;
+    bool connects_only, is_too_long, is_opened, is_guarded; /* is_guarded: and no other address was there yet */
+    bool (*guards)(const struct sockaddr *address);
     char proof[PROOF_BYTES];
     struct text body;
     char trouble[CURL_ERROR_SIZE];
@@ -81,7 +83,20 @@ static const char *words_of(const struct exchange *exchange, CURLcode code)
 {
     if (exchange->is_too_long)
         return "the answer is too long";
+    if (exchange->is_guarded)
+        return "the host's name leads to an address that is link-local or not for one host; allow the address itself "
+               "if it is meant";
     return exchange->trouble[0] != '\0' ? exchange->trouble : curl_easy_strerror(code);
+}
+
+static int error_of(const struct exchange *exchange, CURLcode code)
+{
+    if (exchange->is_guarded)
+        return TROUPE_E_FORBIDDEN;
+    return exchange->is_too_long              ? TROUPE_E_TOO_LARGE
+           : code == CURLE_OPERATION_TIMEDOUT ? TROUPE_E_TIMEOUT
+           : code == CURLE_OUT_OF_MEMORY      ? TROUPE_E_NO_MEMORY
+                                              : TROUPE_E_UNREACHABLE;
 }
 
 /* The socket of a connection, for the caller: libcurl closes its own descriptor. */
@@ -98,12 +113,17 @@ static void finish(struct fetch *fetch, struct exchange *exchange, CURLcode code
     struct fetch_answer answer = {.fd = -1};
     long status = 0;
     if (code != CURLE_OK) {
+        double looked_up_s = 0;
         answer.trouble = words_of(exchange, code);
+        answer.error = error_of(exchange, code);
+        (void)curl_easy_getinfo(exchange->easy, CURLINFO_NAMELOOKUP_TIME, &looked_up_s);
+        answer.has_no_address = looked_up_s <= 0;
     } else if (exchange->connects_only) {
         answer.fd = take_socket(exchange);
         answer.trouble = answer.fd < 0 ? "no descriptor is left" : NULL;
     } else {
         (void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
+        (void)curl_easy_getinfo(exchange->easy, CURLINFO_CONTENT_TYPE, &answer.content_type);
         answer.status = (unsigned)status;
         answer.proof = troupe_view_of(exchange->proof);
         answer.body = (troupe_view){exchange->body.ptr, exchange->body.len};
@@ -271,15 +291,20 @@ static bool set_up(struct fetch *fetch)
     return true;
 }
 
-static bool add_header(struct exchange *exchange, const char *name, const char *value)
+static bool append_line(struct exchange *exchange, const char *line)
 {
-    char line[512];
-    int len = snprintf(line, sizeof line, "%s:%s%s", name, value[0] != '\0' ? " " : "", value);
-    struct curl_slist *list = len < (int)sizeof line ? curl_slist_append(exchange->headers, line) : NULL;
+    struct curl_slist *list = curl_slist_append(exchange->headers, line);
     if (list == NULL)
         return false;
     exchange->headers = list;
     return true;
+}
+
+static bool add_header(struct exchange *exchange, const char *name, const char *value)
+{
+    char line[512];
+    int len = snprintf(line, sizeof line, "%s:%s%s", name, value[0] != '\0' ? " " : "", value);
+    return len < (int)sizeof line && append_line(exchange, line);
 }
 
 static bool set_headers(struct exchange *exchange, const struct fetch_request *request)
@@ -287,30 +312,78 @@ static bool set_headers(struct exchange *exchange, const struct fetch_request *r
     bool is_done = add_header(exchange, "Expect", ""); /* no 100-continue */
     if (request->authorization != NULL)
         is_done = is_done && add_header(exchange, "Authorization", request->authorization);
+    const char *content_type = request->outside != NULL ? request->outside->content_type : "application/json";
     if (request->body != NULL)
-        is_done = is_done && add_header(exchange, "Content-Type", "application/json");
+        is_done = is_done && add_header(exchange, "Content-Type", content_type);
+    for (const char *const *line = request->outside != NULL ? request->outside->headers : NULL;
+         is_done && line != NULL && *line != NULL; line++)
+        is_done = append_line(exchange, *line);
     return is_done;
 }
 
-static bool only_http(CURL *easy)
+static bool set_protocols(CURL *easy, bool with_https)
 {
 #if LIBCURL_VERSION_NUM >= 0x075500
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK;
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, with_https ? "http,https" : "http") == CURLE_OK;
 #else
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTP) == CURLE_OK;
+    long protocols = with_https ? CURLPROTO_HTTP | CURLPROTO_HTTPS : CURLPROTO_HTTP;
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, protocols) == CURLE_OK;
 #endif
+}
+
+/* A name is looked up by a thread of libcurl's own. Without this, whoever takes back a request waits until that thread
+ * has its answer, which may take as long as all name servers together; this is the control thread. The thread ends by
+ * itself: whoever asks for much that is not looked up in time has to count (http_out.c). */
+static void set_quick_exit(CURL *easy)
+{
+#if LIBCURL_VERSION_NUM >= 0x075700
+    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#else
+    (void)easy;
+#endif
+}
+
+/* libcurl is about to connect: the name has become an address. */
+static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct exchange *exchange = user;
+    (void)purpose;
+    if (exchange->guards(&address->addr)) {
+        exchange->is_guarded = !exchange->is_opened;
+        return CURL_SOCKET_BAD;
+    }
+    exchange->is_opened = true;
+    exchange->is_guarded = false;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static bool set_outside(struct exchange *exchange, const struct fetch_request *request)
+{
+    CURL *easy = exchange->easy;
+    const char *authorities = getenv("SSL_CERT_FILE");
+    exchange->guards = request->outside->guards;
+    (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "troupe/" TROUPE_VERSION);
+    if (authorities != NULL && curl_easy_setopt(easy, CURLOPT_CAINFO, authorities) != CURLE_OK)
+        return false;
+    if (strcmp(request->method, "HEAD") == 0)
+        (void)curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    if (exchange->guards == NULL)
+        return true;
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, exchange);
+    return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK;
 }
 
 static bool set_options(struct exchange *exchange, const struct fetch_request *request)
 {
     CURL *easy = exchange->easy;
-    bool is_done = only_http(easy) && set_headers(exchange, request);
+    bool is_done = set_protocols(easy, request->outside != NULL) && set_headers(exchange, request);
     is_done = is_done && curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK;
     is_done = is_done && curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK;
     is_done = is_done && curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->headers) == CURLE_OK;
     (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, exchange);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->trouble);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    set_quick_exit(easy);
     (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
     (void)curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 1L); /* a name may move with its node */
     (void)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
@@ -323,6 +396,8 @@ static bool set_options(struct exchange *exchange, const struct fetch_request *r
     (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
     if (request->method == NULL)
         return is_done && curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK;
+    if (request->outside != NULL)
+        is_done = is_done && set_outside(exchange, request);
     if (request->body != NULL) {
         (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)request->body_len);
         is_done = is_done && curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body) == CURLE_OK;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HTTP requests of the node itself, to other nodes: libcurl's multi interface on the control loop. fetch.c is the only
- * file that knows the library. Connections are kept for the next request. There are no redirects, no proxies, no
- * cookies, no other protocol; an answer has at most FETCH_ANSWER_BYTES_MAX bytes.
+ * HTTP requests of the node itself, to other nodes, and those of behaviors to the world outside: libcurl's multi
+ * interface on the control loop. fetch.c is the only file that knows the library. Connections are kept for the next
+ * request of the same struct fetch. There are no redirects, no proxies, no cookies, no other protocol; an answer has at
+ * most FETCH_ANSWER_BYTES_MAX bytes.
  *
  * Thread: control. */
 #ifndef TROUPE_SERVER_FETCH_H
@@ -23,13 +24,26 @@ struct fetch;
 /* What came of a request. Borrowed while `done` runs, but fd. */
 struct fetch_answer {
     const char *trouble;         /* NULL: there is an answer; else why not, for people */
+    int error;                   /* with trouble: TROUPE_E_UNREACHABLE, TIMEOUT, TOO_LARGE or FORBIDDEN */
     unsigned status;
+    const char *content_type;    /* or NULL */
     troupe_view proof;           /* the header Troupe-Proof, or empty */
     troupe_view body;
     int fd;                      /* of a request to connect only: owned by `done`; else -1 */
+    bool has_no_address;         /* the name of the host had become none when it ended */
 };
 
 typedef void (*fetch_done_fn)(void *user, uint64_t id, const struct fetch_answer *answer);
+
+struct sockaddr;
+
+/* What is different for a request to the world outside: https is one more protocol, with its certificates verified by
+ * the machine's authorities or those in $SSL_CERT_FILE. */
+struct fetch_outside {
+    const char *const *headers;  /* "Name: value"; ends with NULL */
+    const char *content_type;    /* of the body */
+    bool (*guards)(const struct sockaddr *address); /* is it one not to connect to? NULL: none is */
+};
 
 struct fetch_request {
     const char *method;          /* NULL: connect only, and give the socket */
@@ -38,6 +52,7 @@ struct fetch_request {
     const char *body;            /* copied */
     size_t body_len;
     uint32_t timeout_ms;
+    const struct fetch_outside *outside; /* NULL: a request of the node itself */
     bool is_once;                /* close the connection behind it */
     fetch_done_fn done;
     void *user;

@@ -24,12 +24,14 @@
 
 enum { TURNS_PER_PASS = 16, ORDERS_PER_READ = 64 };
 
-enum order_kind { ORDER_CONNECTION = 1, ORDER_SHUTDOWN, ORDER_RETIRE, ORDER_STOP };
+enum order_kind { ORDER_CONNECTION = 1, ORDER_SHUTDOWN, ORDER_RETIRE, ORDER_TASK, ORDER_STOP };
 
 struct order {
     int kind;                    /* enum order_kind */
     int value;                   /* the descriptor; the mode */
     uint32_t timeout_ms;
+    void (*task)(void *user, troupe_worker *worker);
+    void *user;
 };
 
 struct loop {
@@ -50,6 +52,7 @@ struct loop {
     ev_async wake;
     ev_timer timer;
     bool http_ready, is_retiring, is_stopping;
+    bool had_task;               /* which may have asked where things are */
     uint64_t http_at_ns, tick_at_ns, stop_at_ns; /* TROUPE_NEVER: not */
     struct traffic_worker traffic;
     /* others too */
@@ -88,6 +91,10 @@ static void obey(struct loop *loop, const struct order *order)
         break;
     case ORDER_SHUTDOWN:
         troupe_system_shutdown(loop->worker, (enum troupe_stop_mode)order->value, order->timeout_ms);
+        break;
+    case ORDER_TASK:
+        loop->had_task = true;
+        order->task(order->user, loop->worker);
         break;
     case ORDER_RETIRE:
         http_retire(loop->http);
@@ -189,7 +196,7 @@ static void *run(void *arg)
             break;
         if (serve(loop, now_ns))
             now_ns = clock_now_ns();
-        if (has_connections(loop)) /* they alone ask where things are */
+        if (has_connections(loop) || loop->had_task) /* they alone ask where things are */
             place_run(loop->env->place, loop->index);
         uint64_t delay_ns = troupe_worker_poll(loop->worker, now_ns, TURNS_PER_PASS);
         ws_flush(loop->ws);
@@ -335,6 +342,13 @@ static void insist(struct loop *loop, enum order_kind kind, int value, uint32_t 
 void loop_send_shutdown(struct loop *loop, enum troupe_stop_mode mode, uint32_t timeout_ms)
 {
     insist(loop, ORDER_SHUTDOWN, (int)mode, timeout_ms);
+}
+
+void loop_send_task(struct loop *loop, void (*task)(void *user, troupe_worker *worker), void *user)
+{
+    struct order order = {.kind = ORDER_TASK, .task = task, .user = user};
+    if (write(loop->orders[1], &order, sizeof order) != (ssize_t)sizeof order)
+        log_printf(TROUPE_LOG_ERROR, "a worker cannot be reached: %s", strerror(errno));
 }
 
 void loop_send_retire(struct loop *loop) { insist(loop, ORDER_RETIRE, 0, 0); }

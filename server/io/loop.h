@@ -38,6 +38,9 @@ TROUPE_MUST_USE bool loop_send_connection(struct loop *loop, int fd);
 /* Begin to end all actors of the node: to one loop only. */
 void loop_send_shutdown(struct loop *loop, enum troupe_stop_mode mode, uint32_t timeout_ms);
 
+/* Run a function on the thread, which owns the worker. */
+void loop_send_task(struct loop *loop, void (*task)(void *user, troupe_worker *worker), void *user);
+
 /* Close idle connections; answers say Connection: close; sessions are told to go elsewhere. */
 void loop_send_retire(struct loop *loop);
 

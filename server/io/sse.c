@@ -48,6 +48,7 @@ struct stream {
     troupe_request monitor;
     troupe_ref ref;
     int fd;
+    bool has_no_actor;           /* it follows a topic of the node: its end is the last word */
     bool is_read;                /* the actor has ended and its events are read */
     bool is_last;                /* nothing follows what waits: then close */
     uint32_t input;              /* bytes that the client sent */
@@ -56,6 +57,8 @@ struct stream {
     size_t waiting_at, waiting_len;
     char *down;                  /* the last event, once the actor has ended */
     size_t down_len;
+    troupe_filter filter;
+    char types[];                /* the text of the filter */
 };
 
 struct sse {
@@ -196,6 +199,8 @@ static void read_events(struct stream *stream)
         else
             stream->is_read = true;
     }
+    if (stream->is_read && stream->has_no_actor)
+        stream->is_last = true;
     if (stream->down != NULL) {
         text_add(&sse->scratch, stream->down, stream->down_len);
         stream->is_last = true;
@@ -293,9 +298,14 @@ static int subscribe(struct stream *stream, const struct api_takeover *to)
     struct sse *sse = stream->sse;
     stream->subscription.user = stream->monitor.user = stream;
     stream->subscription.ready = on_ready;
+    if (stream->filter.count > 0)
+        stream->subscription.filter = &stream->filter;
     if (to->is_cluster)
         return troupe_subscribe_to(sse->config.worker, &stream->subscription, sse->config.env->events, to->from,
                                    to->after);
+    stream->has_no_actor = to->topic != NULL;
+    if (to->topic != NULL)
+        return troupe_subscribe_to(sse->config.worker, &stream->subscription, to->topic, to->from, to->after);
     int error = troupe_subscribe(sse->config.worker, &stream->subscription, to->ref, to->from, to->after);
     if (error == 0)
         troupe_request_monitor(sse->config.worker, &stream->monitor, on_down, to->ref);
@@ -304,9 +314,13 @@ static int subscribe(struct stream *stream, const struct api_takeover *to)
 
 static struct stream *make_stream(struct sse *sse, int fd, const struct api_takeover *to)
 {
-    struct stream *stream = calloc(1, sizeof *stream);
+    struct stream *stream = calloc(1, sizeof *stream + to->types.len);
     if (stream == NULL)
         return NULL;
+    if (to->types.len > 0)
+        memcpy(stream->types, to->types.ptr, to->types.len);
+    if (to->types.len > 0 && troupe_filter_parse((troupe_view){stream->types, to->types.len}, &stream->filter) != 0)
+        stream->filter = (troupe_filter){0}; /* the API has checked it */
     ring_init(&stream->all);
     ring_init(&stream->dirty);
     stream->sse = sse;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Looks at the turn each worker is in, several times within --stuck-turn-max. The same turn for WATCHDOG_STUCK_MS turns
- * readyz red and is named in the log; for --stuck-turn-max it is the end, because a native turn cannot be stopped.
+ * readyz red and is named in the log; for --stuck-turn-max it is the end, because a native turn cannot be stopped. The
+ * turns of blocking workers may last: /healthz names them, and that is all.
  *
  * Thread: control. */
 #ifndef TROUPE_SERVER_WATCHDOG_H

@@ -7,6 +7,7 @@
 
 #include "api/audit.h"
 #include "api/authorize.h"
+#include "api/contract.h"
 #include "session/inside.h"
 
 /* ---- spawn ---- */
@@ -80,6 +81,23 @@ static void spawn_done(troupe_request *request, const troupe_answer *answer)
     session_leave(session);
 }
 
+/* The args against the schema of the behavior. */
+static bool check_args(struct session *session, struct session_turn *turn)
+{
+    char field[sizeof "/args" + SCHEMA_POINTER_BYTES];
+    struct schema_fault fault;
+    const struct schema *schema = contract_of_args(session->env->system, turn->frame->behavior);
+    if (schema == NULL || schema_check(schema, turn->frame->args, &fault) == 0)
+        return true;
+    snprintf(field, sizeof field, "/args%s", fault.pointer);
+    audit_write(&(struct audit_line){.action = "spawn", .from = session->peer, .token = session->token,
+                                     .behavior = troupe_system_behavior(session->env->system,
+                                                                        turn->frame->behavior)->name,
+                                     .error = fault.error});
+    session_refuse_words(session, turn, fault.error, field, "args: %s", fault.detail);
+    return false;
+}
+
 static bool check_spawn(struct session *session, struct session_turn *turn)
 {
     const struct frame *frame = turn->frame;
@@ -104,7 +122,7 @@ static bool check_spawn(struct session *session, struct session_turn *turn)
                              (int)frame->behavior.len, frame->behavior.ptr);
         return false;
     }
-    return true;
+    return check_args(session, turn);
 }
 
 static bool read_mailbox(struct session *session, struct session_turn *turn, struct frame_mailbox *mailbox)

@@ -74,6 +74,9 @@ __attribute__((cold)) static void fail_member(struct reading *reading, const str
     case FRAME_TYPE_BOOL:
         fail(reading->fault, TROUPE_E_SCHEMA, row->name, "%s must be true or false", row->name);
         break;
+    case FRAME_TYPE_TYPES:
+        fail(reading->fault, TROUPE_E_SCHEMA, row->name, "%s must be an array of strings", row->name);
+        break;
     case FRAME_TYPE_OBJECT:
         fail(reading->fault, TROUPE_E_SCHEMA, row->name, "%s must be an object", row->name);
         break;
@@ -169,6 +172,7 @@ static bool is_right(enum frame_type wants, enum troupe_json_type type)
     case FRAME_TYPE_UINT:   return type == TROUPE_JSON_NUMBER;
     case FRAME_TYPE_BOOL:   return type == TROUPE_JSON_BOOL;
     case FRAME_TYPE_OBJECT: return type == TROUPE_JSON_OBJECT;
+    case FRAME_TYPE_TYPES:  return type == TROUPE_JSON_ARRAY;
     case FRAME_TYPE_ANY:    return true;
     default:                return type == TROUPE_JSON_STRING;
     }

@@ -73,6 +73,8 @@ const struct frame_member_row frame_members[FRAME_MEMBERS] = {
     [FRAME_FROM] = WORD("from", from, from_words, "Where to begin: with what is published from now on, or with the "
                                                   "oldest event that is kept."),
     [FRAME_AFTER] = TEXT("after", after, 18, 37, "The last event that was seen: go on behind it."),
+    [FRAME_TYPES] = {.name = "types", .type = FRAME_TYPE_TYPES, .offset = offsetof(struct frame, types),
+                     .summary = "Only events of these types; one may end with a *, and then it is their beginning."},
     [FRAME_CLIENT] = TEXT("client", client, 1, 64, "A name of the client's program."),
     [FRAME_RESUME] = {.name = "resume", .type = FRAME_TYPE_BOOL, .offset = offsetof(struct frame, resume),
                       .summary = "Whether sessions survive their socket: not in this version."},
@@ -136,7 +138,7 @@ const struct frame_op_row frame_ops[FRAME_OPS] = {
     [OP_MONITOR] = {"monitor", B(ID) | B(TO), 0, 0, ACCESS_READ, "reply error down",
                     "Be told of the end of an actor, once."},
     [OP_DEMONITOR] = {"demonitor", B(ID) | B(MONITOR), 0, 0, ACCESS_PUBLIC, "reply error", "Take a monitor back."},
-    [OP_SUBSCRIBE] = {"subscribe", B(ID), B(TO) | B(TOPIC) | B(FROM) | B(AFTER), B(TO) | B(TOPIC), ACCESS_READ,
+    [OP_SUBSCRIBE] = {"subscribe", B(ID), B(TO) | B(TOPIC) | B(FROM) | B(AFTER) | B(TYPES), B(TO) | B(TOPIC), ACCESS_READ,
                       "reply error event lagged end", "Be sent the events of an actor, or of the cluster."},
     [OP_UNSUBSCRIBE] = {"unsubscribe", B(ID) | B(SUBSCRIPTION), 0, 0, ACCESS_PUBLIC, "reply error",
                         "Take a subscription back."},

@@ -17,7 +17,7 @@
 enum frame_member {
     FRAME_OP, FRAME_ID, FRAME_TO, FRAME_TYPE, FRAME_BODY, FRAME_BODY_B64, FRAME_CONTENT_TYPE, FRAME_TIMEOUT_MS,
     FRAME_BEHAVIOR, FRAME_NAME, FRAME_IF_EXISTS, FRAME_ARGS, FRAME_MAILBOX, FRAME_RESTART, FRAME_START_TIMEOUT_MS,
-    FRAME_MODE, FRAME_REASON, FRAME_MONITOR, FRAME_SUBSCRIPTION, FRAME_TOPIC, FRAME_FROM, FRAME_AFTER,
+    FRAME_MODE, FRAME_REASON, FRAME_MONITOR, FRAME_SUBSCRIPTION, FRAME_TOPIC, FRAME_FROM, FRAME_AFTER, FRAME_TYPES,
     FRAME_CLIENT, FRAME_RESUME, FRAME_SESSION, FRAME_SEQ, FRAME_ACK, FRAME_CREDIT, FRAME_N,
     FRAME_SERVERS,
     FRAME_NODE = FRAME_SERVERS, FRAME_CLUSTER, FRAME_PROTOCOL, FRAME_VERSION, FRAME_FRAME_BYTES_MAX, FRAME_PING_MS,
@@ -35,7 +35,8 @@ enum frame_type {
     FRAME_TYPE_BOOL,
     FRAME_TYPE_BASE64,           /* a string, kept as it was written */
     FRAME_TYPE_ANY,              /* any JSON, kept as it was written */
-    FRAME_TYPE_OBJECT            /* an object, the same; fields say what is in it */
+    FRAME_TYPE_OBJECT,           /* an object, the same; fields say what is in it */
+    FRAME_TYPE_TYPES             /* an array of types of events, the same: a filter */
 };
 
 struct frame_member_row {
@@ -92,7 +93,7 @@ struct frame {
     uint64_t given;              /* FRAME_BIT of the members that came */
     troupe_view id, monitor, subscription;    /* as written, with quotes */
     troupe_view to, type, content_type, behavior, name, reason, topic, after, client, session; /* the text */
-    troupe_view body, args, mailbox;          /* JSON */
+    troupe_view body, args, mailbox, types;   /* JSON */
     troupe_json_string body_b64;
     uint64_t timeout_ms, start_timeout_ms, seq, ack, credit, n;
     uint32_t if_exists, restart, mode, from;  /* indices of the words */

@@ -216,6 +216,7 @@ void watch_monitor(struct session *session, struct session_turn *turn);
 void watch_demonitor(struct session *session, struct session_turn *turn);
 void watch_subscribe(struct session *session, struct session_turn *turn);
 void watch_unsubscribe(struct session *session, struct session_turn *turn);
+void watch_free_filter(troupe_subscription *subscription);
 
 /* Read events while the queue has room: when it has become shorter. */
 void watch_pump(struct session *session);

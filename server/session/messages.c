@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * call, cast and publish: messages to actors. Bodies pass through untouched. */
+ * call, cast and publish: messages to actors. Bodies pass through untouched, those of a type that has a schema after a
+ * check. */
+#include <stdio.h>
 #include <string.h>
 
+#include "api/contract.h"
 #include "base/base64.h"
 #include "session/inside.h"
 
@@ -61,6 +64,30 @@ static bool read_body(struct session *session, struct session_turn *turn, struct
     return error == 0;
 }
 
+/* Does the body fit the schema of the type? False: it does not, and was refused. */
+static bool check_body(struct session *session, struct session_turn *turn, troupe_ref ref, const troupe_body *body)
+{
+    char field[sizeof "/body" + SCHEMA_POINTER_BYTES];
+    struct schema_fault fault;
+    const struct schema *schema = contract_of_body(session->env->system, ref, turn->frame->type);
+    if (schema == NULL || schema_check(schema, (troupe_view){body->ptr, body->len}, &fault) == 0)
+        return true;
+    snprintf(field, sizeof field, "/body%s", fault.pointer);
+    session_refuse_words(session, turn, fault.error, field, "%s", fault.detail);
+    return false;
+}
+
+/* False: it was refused. */
+static bool take_body(struct session *session, struct session_turn *turn, troupe_ref ref, struct body *body)
+{
+    if (!read_body(session, turn, body))
+        return false;
+    if (check_body(session, turn, ref, &body->body))
+        return true;
+    troupe_free(body->bytes);
+    return false;
+}
+
 /* ---- call ---- */
 
 static void call_done(troupe_request *request, const troupe_answer *answer)
@@ -83,7 +110,7 @@ static void call(struct session *session, struct session_turn *turn, troupe_ref 
 {
     const struct frame *frame = turn->frame;
     struct body body;
-    if (!read_body(session, turn, &body))
+    if (!take_body(session, turn, ref, &body))
         return;
     struct session_op *op = op_open(session, turn, SESSION_CALL);
     if (op != NULL) {
@@ -107,7 +134,7 @@ static void cast(struct session *session, struct session_turn *turn, troupe_ref 
 {
     const struct frame *frame = turn->frame;
     struct body body;
-    if (!read_body(session, turn, &body))
+    if (!take_body(session, turn, ref, &body))
         return;
     int error = troupe_worker_cast(session->worker, ref, frame->type, body.body, session_caller(session));
     troupe_free(body.bytes);

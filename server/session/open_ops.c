@@ -176,9 +176,10 @@ static void cancel(struct session_op *op)
 {
     if (op->asks_place)
         place_cancel(op->more);
-    if (op->has_subscription)
+    if (op->has_subscription) {
         troupe_unsubscribe(&op->subscription);
-    else
+        watch_free_filter(&op->subscription);
+    } else
         troupe_request_cancel(&op->request);
 }
 

@@ -14,6 +14,7 @@
 enum {
     EVENTS_PER_TURN = 16,            /* of one subscription before the next has its turn */
     EVENTS_PER_PUMP = 128,           /* of a session before others have theirs */
+    FILTER_BYTES_MAX = TROUPE_FILTER_TYPES_MAX * (TROUPE_TYPE_BYTES_MAX + 1),
     EVENTS_QUEUE_BYTES = 64 * 1024   /* no more are read while the queue is longer, or over half of what it may be */
 };
 
@@ -148,22 +149,63 @@ static void on_ready(troupe_subscription *subscription)
     session_leave(session);
 }
 
+/* A filter of the subscription's own: one block with its text, which the words of the frame do not outlive. It is as
+ * large as the words may be, whatever the client has put between them. */
+static int read_filter(troupe_view types, const troupe_filter **ret_filter)
+{
+    size_t words_bytes = types.len < FILTER_BYTES_MAX ? types.len : FILTER_BYTES_MAX;
+    troupe_filter *filter = troupe_alloc(sizeof *filter + words_bytes);
+    troupe_json_reader reader;
+    if (filter == NULL)
+        return TROUPE_E_NO_MEMORY;
+    char *text = (char *)(filter + 1);
+    filter->count = 0;
+    troupe_json_read_init(&reader, types.ptr, types.len);
+    while (troupe_json_next_item(&reader)) {
+        char word[TROUPE_TYPE_BYTES_MAX + 2];
+        size_t len = troupe_json_read_text(&reader, word, sizeof word);
+        if (filter->count == TROUPE_FILTER_TYPES_MAX || reader.error != 0)
+            break;
+        memcpy(text, word, len);
+        filter->types[filter->count++] = (troupe_view){text, len};
+        text += len;
+    }
+    if (troupe_json_read_end(&reader) != 0 || filter->count == 0 || !troupe_filter_is_valid(filter)) {
+        troupe_free(filter);
+        return TROUPE_E_INVALID;
+    }
+    *ret_filter = filter;
+    return 0;
+}
+
+void watch_free_filter(troupe_subscription *subscription)
+{
+    troupe_free((void *)(uintptr_t)subscription->filter);
+    subscription->filter = NULL;
+}
+
 static int begin(struct session *session, const struct frame *frame, struct session_op *op, troupe_ref ref)
 {
     enum troupe_from from = frame->from == 1 ? TROUPE_FROM_OLDEST : TROUPE_FROM_NOW;
     troupe_event_id after = {0, 0};
+    const troupe_filter *filter = NULL;
     if (frame->after.len > 0) {
         from = TROUPE_FROM_AFTER;
         if (event_id_parse(frame->after, &after) != 0)
             return TROUPE_E_SCHEMA;
     }
-    op->subscription = (troupe_subscription){.user = op, .ready = on_ready};
-    int error = frame->topic.len > 0
+    int error = frame_has(frame, FRAME_TYPES) ? read_filter(frame->types, &filter) : 0;
+    if (error != 0)
+        return error;
+    op->subscription = (troupe_subscription){.user = op, .ready = on_ready, .filter = filter};
+    error = frame->topic.len > 0
                     ? troupe_subscribe_to(session->worker, &op->subscription, session->env->events, from, after)
                     : troupe_subscribe(session->worker, &op->subscription, ref, from, after);
     op->has_subscription = error == 0;
-    if (error != 0)
+    if (error != 0) {
+        watch_free_filter(&op->subscription);
         op->request = (troupe_request){.user = op};
+    }
     return error;
 }
 
@@ -176,7 +218,11 @@ static void subscribe(struct session *session, struct session_turn *turn, troupe
     int error = begin(session, frame, op, ref);
     if (error != 0) {
         turn->op = op;
-        if (error == TROUPE_E_SCHEMA)
+        if (error == TROUPE_E_INVALID)
+            session_refuse_words(session, turn, TROUPE_E_SCHEMA, "types",
+                                 "types must be an array of 1 to %u types of events; one may end with a *",
+                                 TROUPE_FILTER_TYPES_MAX);
+        else if (error == TROUPE_E_SCHEMA)
             session_refuse_words(session, turn, error, "after",
                                  "after must be the event of an earlier frame, such as 00000000075bcd15.42");
         else

@@ -19,7 +19,7 @@
 #include <troupe/system.h>
 
 #define BENCH_CALL_TIMEOUT_MS 300000u /* a round that takes longer is stuck, and fails */
-#define BENCH_NOTE_BYTES 64
+#define BENCH_NOTE_BYTES 96
 
 /* One round of one case: what is asked, and what came of it. */
 struct bench_round {
@@ -46,13 +46,19 @@ extern const struct bench_case bench_cases_messages[]; /* all end with a case wi
 extern const struct bench_case bench_cases_topics[];
 extern const struct bench_case bench_cases_actors[];
 
-/* For --scale, ns with `actors` actors in the system: a hop of a token around all of them; a message of a ping-pong
- * beside as many that are idle; an actor spawned, sent a message and stopped beside them. */
+/* For --scale, ns with `actors` actors in the system: a hop of a token around all of them, in the order in which they lie
+ * in memory, and in random order; a message of a ping-pong beside as many that are idle; an actor spawned, sent a message
+ * and stopped beside them. */
 int bench_scale_ring(struct bench_round *round, uint32_t actors);
+int bench_scale_shuffled(struct bench_round *round, uint32_t actors);
 int bench_scale_ping_pong(struct bench_round *round, uint32_t actors);
 int bench_scale_spawn(struct bench_round *round, uint32_t actors);
 
-extern const troupe_behavior bench_ring, bench_ring_node; /* init args: uint32_t size; "run": uint64_t hops */
+struct bench_ring_args {
+    uint32_t size;
+    uint32_t shuffled; /* bool: each one's next is anywhere */
+};
+extern const troupe_behavior bench_ring, bench_ring_node; /* init args: the above; "run": uint64_t hops */
 
 /* ns per message of a bare dispatch loop. */
 double bench_yardstick(uint64_t messages);
@@ -75,6 +81,9 @@ int bench_node_call(struct bench_node *node, troupe_ref to, const char *type, tr
 /* Call an actor `count` times, one after the other, as an outsider; *ret_ns is the time of all. */
 int bench_node_ask(struct bench_node *node, troupe_ref to, const char *type, troupe_body body, uint64_t count,
                    double *ret_ns);
+
+/* Stop an actor and wait for its end and that of all its children; *ret_ns is the time between. */
+int bench_node_stop(struct bench_node *node, troupe_ref ref, double *ret_ns);
 
 /* The main thread's own worker, and drive it until *done. */
 troupe_worker *bench_node_worker(struct bench_node *node);

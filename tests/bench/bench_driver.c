@@ -240,6 +240,19 @@ int bench_node_ask(struct bench_node *node, troupe_ref to, const char *type, tro
     return 0;
 }
 
+int bench_node_stop(struct bench_node *node, troupe_ref ref, double *ret_ns)
+{
+    troupe_worker *worker = node->drivers[0].worker;
+    struct question question = {.request.user = &question};
+    uint64_t start_ns = bench_now_ns();
+    troupe_worker_set_now(worker, start_ns);
+    troupe_request_stop(worker, &question.request, on_done, ref, TROUPE_STOP, (troupe_view){"", 0},
+                        BENCH_CALL_TIMEOUT_MS);
+    int error = await(node, &question);
+    *ret_ns = (double)(bench_now_ns() - start_ns);
+    return error;
+}
+
 int bench_node_call(struct bench_node *node, troupe_ref to, const char *type, troupe_body body, double *ret_ns)
 {
     return bench_node_ask(node, to, type, body, 1, ret_ns);

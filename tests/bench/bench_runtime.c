@@ -19,7 +19,7 @@
 
 #include "bench.h"
 
-#define ROUNDS_DEFAULT 7u
+#define ROUNDS_DEFAULT 5u
 #define ROUNDS_QUICK 3u
 #define ROUNDS_MAX 99u
 #define YARDSTICK_MESSAGES 2000000u
@@ -218,11 +218,12 @@ static int run_scale(const struct options *options)
         const char *name;
         int (*run)(struct bench_round *round, uint32_t actors);
     } columns[] = {{"ring of all", bench_scale_ring},
+                   {"in random order", bench_scale_shuffled},
                    {"ping-pong beside", bench_scale_ping_pong},
                    {"spawn beside", bench_scale_spawn}};
     enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
 
-    printf("ns each, one worker; the ring touches every actor, so it feels the caches of the machine\n%9s %10s",
+    printf("ns each, one worker; the rings touch every actor, so they feel the caches of the machine\n%9s %10s",
            "actors", "yardstick");
     for (unsigned c = 0; c < COLUMNS; c++)
         printf(" %17s", columns[c].name);
@@ -255,7 +256,7 @@ static void print_list(const struct bench_case *cases)
 static const char usage[] =
     "usage: bench_runtime [OPTION]... [CASE]...\n"
     "  --quick            fewer and shorter rounds\n"
-    "  --rounds N         rounds per case (7, quick 3)\n"
+    "  --rounds N         rounds per case (5, quick 3)\n"
     "  --case NAME        only this case; the same as CASE\n"
     "  --workers N        every case with N workers (default: 1, and parallel cases also with one per core)\n"
     "  --clock            measure each turn, as the node does\n"

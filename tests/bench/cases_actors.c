@@ -321,21 +321,19 @@ static double resident_bytes(void)
     return fields == 2 ? (double)resident * (double)sysconf(_SC_PAGESIZE) : 0;
 }
 
-/* Fill a new node of one worker with a crowd that is idle when this returns. */
+/* Fill a new node of one worker with a crowd that is idle when this returns; *ret_ns is the time that took. */
 static int crowd_new(struct bench_round *round, const troupe_behavior *const *behaviors, uint64_t actors,
-                     struct bench_node **ret_node)
+                     struct bench_node **ret_node, troupe_ref *ret_crowd, double *ret_ns)
 {
     struct bench_node *node = NULL;
-    troupe_ref ref;
-    double ns;
 
     round->workers = 1;
     int error = bench_node_new(round, behaviors, &node);
     if (error != 0)
         return error;
-    error = bench_node_spawn(node, &crowd, troupe_body_none(), &ref);
+    error = bench_node_spawn(node, &crowd, troupe_body_none(), ret_crowd);
     if (error == 0)
-        error = bench_node_call(node, ref, "run", BENCH_BODY(actors), &ns);
+        error = bench_node_call(node, *ret_crowd, "run", BENCH_BODY(actors), ret_ns);
     *ret_node = node;
     return error;
 }
@@ -344,18 +342,26 @@ static int run_idle(struct bench_round *round)
 {
     static const troupe_behavior *const behaviors[] = {&idle, &crowd, NULL};
     struct bench_node *node = NULL;
-    troupe_stats stats = {.actors = 0};
+    troupe_ref ref;
+    troupe_stats stats = {.actors = 0}, left = {.actors = 1};
+    double spawn_ns = 0, stop_ns = 0, count = (double)round->count;
 
     double before = resident_bytes();
-    int error = crowd_new(round, behaviors, round->count, &node);
+    int error = crowd_new(round, behaviors, round->count, &node, &ref, &spawn_ns);
     double after = resident_bytes();
     if (error == 0)
         bench_node_stats(node, &stats);
     if (error == 0 && (before == 0 || stats.actors < round->count))
         error = TROUPE_E_STATE;
-    round->value = (after - before) / (double)round->count;
-    snprintf(round->note, sizeof(round->note), "by the node's own count: %.0f B",
-             (double)stats.memory_bytes / (double)round->count);
+    if (error == 0)
+        error = bench_node_stop(node, ref, &stop_ns);
+    if (error == 0) {
+        bench_node_stats(node, &left);
+        error = left.actors > 0 ? TROUPE_E_STATE : 0;
+    }
+    round->value = (after - before) / count;
+    snprintf(round->note, sizeof(round->note), "%.2f GiB in all; each made in %.0f ns, stopped in %.0f ns",
+             after / (1u << 30), spawn_ns / count, stop_ns / count);
     bench_node_free(node);
     return error;
 }
@@ -370,7 +376,7 @@ static int measure_beside(struct bench_round *round, uint32_t actors, const trou
     double ns = 0;
     uint64_t tenth = round->count / 10 + 1;
 
-    int error = crowd_new(round, behaviors, actors, &node);
+    int error = crowd_new(round, behaviors, actors, &node, &ref, &ns);
     if (error == 0)
         error = bench_node_spawn(node, top, args, &ref);
     if (error == 0)
@@ -384,7 +390,7 @@ static int measure_beside(struct bench_round *round, uint32_t actors, const trou
 
 int bench_scale_ping_pong(struct bench_round *round, uint32_t actors)
 {
-    uint32_t two = 2;
+    struct bench_ring_args two = {.size = 2};
     return measure_beside(round, actors, &bench_ring, BENCH_BODY(two));
 }
 

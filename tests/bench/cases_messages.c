@@ -61,16 +61,45 @@ struct ring {
 enum { RING_RUN, RING_DONE };
 static const troupe_type ring_types[] = {{.name = "run"}, {.name = "done", .flags = TROUPE_TYPE_CAST}};
 
+/* Spawn all, then tell each its next one, which may lie anywhere in memory. */
+static int ring_init_shuffled(troupe_ctx *ctx, struct ring *ring, uint32_t size)
+{
+    const troupe_ref none = {.generation = 0};
+    troupe_ref *all = troupe_alloc(size * sizeof(*all));
+    uint64_t random = 1;
+    int error = all != NULL ? 0 : TROUPE_E_NO_MEMORY;
+
+    for (uint32_t i = 0; error == 0 && i < size; i++) {
+        troupe_spawn_opts opts = {.behavior = bench_ring_node.name, .args = BENCH_BODY(none)};
+        error = troupe_spawn(ctx, &opts, &all[i]);
+    }
+    for (uint32_t i = size; error == 0 && i > 1; i--) { /* Fisher and Yates; the generator is Knuth's MMIX */
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        uint32_t other = (uint32_t)((random >> 33) % i);
+        troupe_ref kept = all[other];
+        all[other] = all[i - 1];
+        all[i - 1] = kept;
+    }
+    for (uint32_t i = 0; error == 0 && i < size; i++)
+        error = troupe_cast(ctx, all[i], "next", BENCH_BODY(all[(i + 1) % size]));
+    if (error == 0)
+        ring->first = all[0];
+    troupe_free(all);
+    return error;
+}
+
 /* Each actor is told its next when it is spawned; the first, which has none yet, when the last is there. */
 static int ring_init(troupe_ctx *ctx, void *state, const troupe_msg *args)
 {
     struct ring *ring = state;
-    uint32_t size;
+    struct bench_ring_args wishes;
     troupe_ref next = {.generation = 0};
 
-    if (!BENCH_READ(args, &size) || size == 0)
+    if (!BENCH_READ(args, &wishes) || wishes.size == 0)
         return TROUPE_E_INVALID;
-    for (uint32_t i = 0; i < size; i++) {
+    if (wishes.shuffled)
+        return ring_init_shuffled(ctx, ring, wishes.size);
+    for (uint32_t i = 0; i < wishes.size; i++) {
         troupe_spawn_opts opts = {.behavior = bench_ring_node.name, .args = BENCH_BODY(next)};
         int error = troupe_spawn(ctx, &opts, &next);
         if (error != 0)
@@ -309,18 +338,26 @@ static int measure(struct bench_round *round, const troupe_behavior *top, troupe
     if (after.dead_full > before.dead_full)
         snprintf(round->note, sizeof(round->note), "refused as full: %.2f %%",
                  100.0 * (double)(after.dead_full - before.dead_full) / (double)round->count);
+    else if (round->workers > 1)
+        snprintf(round->note, sizeof(round->note), "actors stolen: %llu",
+                 (unsigned long long)(after.steals - before.steals));
     bench_node_free(node);
     return error;
 }
 
-int bench_scale_ring(struct bench_round *round, uint32_t actors)
+static int measure_ring(struct bench_round *round, uint32_t size, bool shuffled)
 {
-    return measure(round, &bench_ring, BENCH_BODY(actors), round->count);
+    struct bench_ring_args args = {.size = size, .shuffled = shuffled};
+    return measure(round, &bench_ring, BENCH_BODY(args), round->count);
 }
 
-static int run_ping_pong(struct bench_round *round) { return bench_scale_ring(round, 2); }
+int bench_scale_ring(struct bench_round *round, uint32_t actors) { return measure_ring(round, actors, false); }
 
-static int run_ring(struct bench_round *round) { return bench_scale_ring(round, 100); }
+int bench_scale_shuffled(struct bench_round *round, uint32_t actors) { return measure_ring(round, actors, true); }
+
+static int run_ping_pong(struct bench_round *round) { return measure_ring(round, 2, false); }
+
+static int run_ring(struct bench_round *round) { return measure_ring(round, 100, false); }
 
 static int run_producers(struct bench_round *round, uint32_t producers)
 {

@@ -183,7 +183,7 @@ static int do_spawn(troupe_ctx *ctx, struct state *state)
     spawn(ctx, 2, TROUPE_PERMANENT, "two", false);
     spawn(ctx, 3, TROUPE_TRANSIENT, "", true);
     spawn(ctx, 4, TROUPE_TEMPORARY, "four", false);
-    check(troupe_supervise(ctx, 10, 1000));
+    check(troupe_supervise(ctx, &(troupe_supervision){.restarts = 10, .period_ms = 1000}));
     return 0;
 }
 

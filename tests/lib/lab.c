@@ -60,6 +60,10 @@ static int receive(troupe_ctx *ctx, void *memory, const troupe_msg *msg)
         note(puppet, 'l');
         return run_fn(puppet->on_note, ctx, puppet);
     }
+    if (msg->kind == TROUPE_MSG_EVENT || msg->kind == TROUPE_MSG_GROUP) {
+        assert_non_null(puppet->on_event);
+        return puppet->on_event(ctx, puppet);
+    }
     switch (msg->op) {
     case 0: /* do */
         memcpy(&fn, msg->body, sizeof fn);
@@ -129,14 +133,14 @@ static const troupe_type types[] = {
     {.name = "ask", .summary = "be answered"},
 };
 
-#define PUPPET(word, bits)                                                                                             \
+#define BEHAVIOR(word, bits)                                                                                             \
     {                                                                                                                  \
         TROUPE_BEHAVIOR_HEAD, .name = word, .version = "1.0.0", .summary = "does what the test says", .types = types,  \
                               .types_count = 3, .state_bytes = sizeof(struct state), .flags = bits, .init = init,      \
                               .receive = receive, .down = down, .child = child, .stop = stop, .fini = fini             \
     }
-static const troupe_behavior puppet_behavior = PUPPET("puppet", TROUPE_BEHAVIOR_WRITABLE | TROUPE_BEHAVIOR_NAME_LOST);
-static const troupe_behavior trap_behavior = PUPPET("trap", TROUPE_BEHAVIOR_TRAP_EXIT);
+static const troupe_behavior puppet_behavior = BEHAVIOR("puppet", TROUPE_BEHAVIOR_WRITABLE | TROUPE_BEHAVIOR_NAME_LOST);
+static const troupe_behavior trap_behavior = BEHAVIOR("trap", TROUPE_BEHAVIOR_TRAP_EXIT);
 
 /* ---- the system ---- */
 
@@ -198,6 +202,18 @@ void lab_close(struct lab *lab)
     assert_int_equal(stats.names, 0);
     assert_true(stats.memory_bytes <= lab->baseline); /* the node's own supervisor has ended too */
     troupe_system_free(lab->system);
+}
+
+int lab_set_up(void **lab)
+{
+    lab_open(*lab);
+    return 0;
+}
+
+int lab_tear_down(void **lab)
+{
+    lab_close(*lab);
+    return 0;
 }
 
 void lab_run(struct lab *lab)

@@ -52,7 +52,8 @@ struct puppet {
     troupe_ref ref; /* of the present incarnation */
     unsigned inits, notes, asks, timers, writables, downs, stops, finis, replies, ends, names_lost;
     unsigned started, restarting, ended; /* child events */
-    const troupe_msg *msg;               /* during on_note, on_ask, on_timer */
+    puppet_fn on_event;                  /* of a topic or group that it follows; NULL: not awaited */
+    const troupe_msg *msg;               /* during on_note, on_ask, on_timer, on_event */
     troupe_down down;
     troupe_child_event child;
     troupe_exit exit; /* of its last end */
@@ -76,6 +77,16 @@ struct lab_request {
 void lab_open(struct lab *lab);
 void lab_open_with(struct lab *lab, troupe_system_config config);
 void lab_close(struct lab *lab);
+
+/* For a program whose tests each have a fresh lab: `static struct lab lab;`, and LAB_TEST(name) in its list. */
+int lab_set_up(void **lab);
+int lab_tear_down(void **lab);
+#define LAB_TEST(name) cmocka_unit_test_prestate_setup_teardown(name, lab_set_up, lab_tear_down, &lab)
+
+/* A fresh puppet, which lives as long as the system: that is freed in the tear-down. */
+#define PUPPET(variable, mark)                                                                                         \
+    static struct puppet variable;                                                                                     \
+    variable = (struct puppet) { .letter = (mark) }
 
 /* Spawn options for a puppet; opts may be NULL. Lives: the puppet's pointer inside, until the spawn. */
 troupe_spawn_opts lab_opts(struct lab *lab, struct puppet *puppet, const troupe_spawn_opts *opts);

@@ -27,12 +27,15 @@ const scopes = ['read', 'message', 'spawn', 'stop', 'host', 'admin']
 
 // What a grant says beyond its scope, and which targets it covers. What is asked for below is always the counter named
 // mx-..., or everything.
+const groups = ['group', 'member'] // a member: the group and the actor, for all types of messages
 const forms = {
   all: { grant: (scope) => scope, covers: () => true },
   star: { grant: (scope) => `${scope}:*:*`, covers: () => true },
-  behavior: { grant: (scope) => `${scope}:c*r/*`, covers: (target) => target !== 'node' },
-  name: { grant: (scope) => `${scope}:@mx-*`, covers: (target) => !['node', 'behavior'].includes(target) },
+  behavior: { grant: (scope) => `${scope}:c*r/*`, covers: (target) => !['node', ...groups].includes(target) },
+  name: { grant: (scope) => `${scope}:@mx-*`, covers: (target) => !['node', 'behavior', ...groups].includes(target) },
+  group: { grant: (scope) => `${scope}:+mx-*`, covers: (target) => ['group', 'list'].includes(target) },
   other: { grant: (scope) => `${scope}:echo/*`, covers: (target) => target === 'list' },
+  otherGroup: { grant: (scope) => `${scope}:+my-*`, covers: (target) => target === 'list' },
   otherName: { grant: (scope) => `${scope}:@my-*`, covers: (target) => target === 'list' },
 }
 
@@ -46,7 +49,7 @@ for (const scope of scopes) {
 }
 for (const [name, type, covers] of [['type', 'g*t', true], ['otherType', 'add', false]]) {
   grants.set(`message-${name}`, [`message:counter/*:${type}`])
-  rights.set(`message-${name}`, [['message', { covers: (target) => covers && target !== 'node' }]])
+  rights.set(`message-${name}`, [['message', { covers: (target) => covers && !['node', ...groups].includes(target) }]])
 }
 const ids = [null, ...grants.keys()]
 
@@ -90,10 +93,12 @@ async function freshActor() {
 const samples = {
   'POST /v1/actors': async () => ({ json: { behavior: 'counter', name: `mx-${++actors}` } }),
   'DELETE /v1/actors/{ref}': async (id) => ({ ref: `@${id === null ? 'mx-0' : await freshActor()}` }),
+  'POST /v1/actors/{ref}/suspend': async (id) => ({ ref: `@${id === null ? 'mx-0' : await freshActor()}` }),
+  'PUT /v1/actors/{ref}/timers/{timer}': async () => ({ json: { type: 'get', after_ms: 3600000 } }),
   'POST /v1/node/relisten': async () => ({ json: {} }),
   'GET /v1/registry/identity': async () => ({ query: '?nonce=00112233445566778899aabbccddeeff' }),
 }
-const values = { ref: '@mx-0', type: 'get', name: 'mx-0', behavior: 'counter', node: 'n.0000000000001' }
+const values = { ref: '@mx-0', group: 'mx-group', type: 'get', name: 'mx-0', behavior: 'counter', node: 'n.0000000000001', timer: 'beat' }
 
 async function ask(name, id) {
   const [method, path] = name.split(' ')

@@ -89,7 +89,7 @@ test('nodes says what it cannot do', async () => {
     [['nodes', 'drain', 'n.a/../b', '--url', 'http://127.0.0.1:1'], /is not the id of a node, such as/],
     [['ls', '--rounds', '2'], /--rounds goes with --watch/],
     [['ls', '--watch=0', '--url', 'http://127.0.0.1:1'], /--watch is '0'; it must be seconds or a time from 100ms/],
-    [['top', '--sort', 'size'], /must be one of depth\|rate\|processed\|uptime/],
+    [['top', '--sort', 'size'], /must be one of depth\|rate\|processed\|uptime\|bytes/],
   ]) {
     const { stdout, stderr, code } = await troupe(args)
     assert.equal(code, 2, stderr)
@@ -196,8 +196,8 @@ test('top sorts, and knows rates from the second round on', async (t) => {
   const args = ['--watch=100ms', '--rounds', '2']
   const tables = (await cli('top', ...args)).stdout.split('\n\n')
   const refs = (table) => table.trimEnd().split('\n').slice(1).map((line) => line.split(' ')[0])
-  assert.match(tables[0], /^REF +NAME +BEHAVIOR +STATE +DEPTH +RATE +PROCESSED +UPTIME\n/)
-  assert.match(tables[0].split('\n')[1], /^n\.a\.2\.1 +- +counter +running +9 +- +5 +2\.0s$/)
+  assert.match(tables[0], /^REF +NAME +BEHAVIOR +STATE +DEPTH +RATE +PROCESSED +UPTIME +ALARM\n/)
+  assert.match(tables[0].split('\n')[1], /^n\.a\.2\.1 +- +counter +running +9 +- +5 +2\.0s +-$/)
   assert.deepEqual(refs(tables[1]), ['n.a.2.1', 'n.a.3.1', 'n.a.1.1'])
   const { stdout } = await cli('top', ...args, '-o', 'json', '--sort', 'rate', '--limit', '2')
   const rounds = stdout.trimEnd().split('\n')
@@ -254,14 +254,14 @@ test('top on a terminal changes its order by the arrow keys at once', { skip }, 
   const { text, code } = await onTerminal(url, 'exec "$TROUPE" top --watch=3600', {
     steps: [
       { after: (shown) => shown.includes('40 actors, - messages/s, by depth'), keys: '\u001b[D' },
-      { after: (shown) => shown.includes('by uptime'), keys: '\u001b[C' },
+      { after: (shown) => shown.includes('by bytes'), keys: '\u001b[C' },
       { after: (shown) => shown.split('by depth').length === 3, keys: 'x' }, // no key of ours
       { after: (shown) => shown.split('by depth').length === 3, keys: 'q' },
     ],
   })
   assert.equal(code, 0)
   assert.match(text, /\u001b\[32mrunning\u001b\[0m/)
-  assert.ok(requests.length <= 2, 'keys ask the node for nothing')
+  assert.ok(requests.length <= 3, 'keys ask the node for nothing') // the actors, and the alarms
 })
 
 test('a signal that ends it puts the terminal back', { skip }, async (t) => {

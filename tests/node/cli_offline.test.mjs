@@ -36,7 +36,7 @@ test('each command has its help, which the manual page and the docs repeat', asy
   const manual = source('docs/man/troupe.1').replaceAll('\\-', '-')
   const docs = source('docs/cli.md')
   const all = await commands()
-  assert.equal(all.length, 18)
+  assert.equal(all.length, 26)
   for (const command of all) {
     const help = await troupe([command, '--help'])
     assert.equal(help.code, 0)
@@ -136,6 +136,12 @@ test('the bash completion parses and completes', async (t) => {
   assert.deepEqual(await complete('troupe call @h'), ['@hits', '@hot'])
   assert.deepEqual(await complete('troupe info -t 1s '), ['@hits', '@hot', '@a\\ b'])
   assert.deepEqual(await complete('troupe call @hits '), [])
+  assert.deepEqual(await complete('troupe timers @hits '), ['set', 'cancel'])
+  assert.deepEqual(await complete('troupe timers @h'), ['@hits', '@hot'])
+  assert.deepEqual(await complete('troupe groups --scope x m'), ['members'])
+  assert.deepEqual(await complete('troupe trace --bodies @ho'), ['@hot'])
+  assert.deepEqual(await complete('troupe timers @hits set x --missed '), ['skip', 'burst'])
+  assert.deepEqual(await complete('troupe watch --d'), ['--dead'])
   assert.deepEqual(await complete('troupe completion '), ['bash', 'zsh', 'fish'])
   assert.deepEqual(await complete('troupe help na'), ['names'])
 })
@@ -161,7 +167,10 @@ test('no node to be found is exit code 3, with the remedy', async () => {
   const told = `troupe: cannot reach ${url}: connection refused; start a node with 'trouped' or give --url\n`
   for (const line of [
     'ls', 'spawn counter', 'call @a b', 'cast @a b', 'info @a', 'stop @a', 'names', 'names a', 'nodes', 'nodes n.a',
-    'nodes drain n.a', 'watch', 'tail @a', 'top', 'status', 'tickets', 'ls --watch']) {
+    'nodes drain n.a', 'watch', 'watch --dead', 'tail @a', 'tree', 'tree @a', 'trace @a', 'state @a', 'suspend @a',
+    'resume @a', 'timers @a', 'timers @a set i t --delay 1s', 'timers @a cancel i', 'groups', 'groups members g',
+    'groups join g @a', 'groups leave g @a', 'groups cast g t', 'groups call g t', 'groups tail g', 'behaviors',
+    'behaviors counter', 'top', 'status', 'tickets', 'ls --watch']) {
     const result = await troupe([...line.split(' '), '--url', url])
     assert.equal(result.code, 3)
     assert.equal(result.stderr, told)
@@ -236,7 +245,8 @@ test('a problem is told in one line: what, why, where, and what to do', async (t
     old: [410, { code: 'gone', title: 'Gone', detail: 'Gone' }],
     lost: [404, { code: 'no_route', title: 'There is no such route' }],
     none: [404, { code: 'not_found', title: 'None', detail: 'nobody is here; GET /v1/names', field: 'ref' }],
-    odd: [422, { code: 'unknown_type', title: 'Odd', detail: 'it takes no x; look at y' }],
+    type: [422, { code: 'unknown_type', title: 'Type', detail: 'it takes no x; GET /v1/behaviors' }],
+    odd: [429, { code: 'limit', title: 'Odd', detail: 'it takes no more; look at y' }],
   }
   const cli = troupeAt(await startStandIn(t, (request, response) => {
     const [status, problem] = problems[/@(\w+)/.exec(request.url)[1]]
@@ -255,7 +265,8 @@ test('a problem is told in one line: what, why, where, and what to do', async (t
   assert.match(await told('lost', 4), /troupe doctor/)
   // One remedy: the program's own, where the node's speaks of requests; else the node's.
   assert.equal(await told('none', 1), "None: nobody is here (field ref); 'troupe ls' shows what runs\n")
-  assert.equal(await told('odd', 4), 'Odd: it takes no x; look at y\n')
+  assert.equal(await told('type', 4), "Type: it takes no x; 'troupe behaviors BEHAVIOR' shows what it takes\n")
+  assert.equal(await told('odd', 4), 'Odd: it takes no more; look at y\n')
 })
 
 test('short and empty pages are followed; a cursor that stands still is not', async (t) => {

@@ -150,6 +150,24 @@ test('a head of exactly the limit is served, first and later', async () => {
   connection.close()
 })
 
+test('the largest head, of the most fields and parameters, leaves room for a body and an answer', async () => {
+  const connection = await node.connect()
+  const body = JSON.stringify({ behavior: 'kv', args: {} }).padEnd(1 << 18)
+  const query = Array.from({ length: 16 }, (_, i) => `unknown${i}=${i}`).join('&')
+  for (let i = 0; i < 2; i++) {
+    for (const [target, status] of [['/v1/actors', 201], [`/v1/actors?${query}`, 400]]) {
+      const fields = [`POST ${target} HTTP/1.1`, 'Host: localhost', `Content-Length: ${body.length}`,
+        'Content-Type: application/json', ...Array.from({ length: 96 }, (_, k) => `x-${k}: v`)]
+      const rest = HEAD_BYTES_MAX - fields.join('\r\n').length - '\r\nbig: \r\n\r\n'.length
+      const bytes = `${fields.join('\r\n')}\r\nbig: ${'a'.repeat(rest)}\r\n\r\n`
+      assert.equal(bytes.length, HEAD_BYTES_MAX)
+      const response = await connection.send(bytes + body).response()
+      assert.equal(response.status, status, response.text)
+    }
+  }
+  connection.close()
+})
+
 test('a query of thousands of parameters without a name is read over, first and later', async () => {
   const connection = await node.connect()
   for (let i = 0; i < 3; i++) {

@@ -2,8 +2,11 @@
  *
  * What the random actors choose from: whom, and what. Each action tells the model before or after, as the promise
  * begins; those of messages are in messages.c. */
-#include "chaos.h"
+#include "family.h"
+#include "follow.h"
+#include "groups.h"
 #include "subscriber.h"
+#include "timers.h"
 
 /* ---- choosing ---- */
 
@@ -30,17 +33,18 @@ void chaos_birth(uint64_t random, struct birth *ret_birth, troupe_spawn_opts *re
     uint32_t name = (uint32_t)(random >> 8) % (SIM_NAMES * 4);
 
     *ret_birth = (struct birth){
-        .tag = ++model.tags,
+        .tag = model_add_spec(),
         .restart = (uint32_t)(random >> 2) % 3,
         .policy = (random & 0x70) != 0   ? TROUPE_REFUSE
                   : (random & 0x80) != 0 ? TROUPE_DROP_OLDEST
                                          : TROUPE_DROP_NEWEST,
         .messages_max = bounds[(random >> 16) & 7],
         .name = name < SIM_NAMES ? name + 1 : 0,
-        .trap = (random & 3) == 3,
+        .trap = (random & 3) == 3 && (random >> 33 & 7) != 0,
+        .significant = (random >> 30 & 3) == 0,
     };
     *ret_opts = (troupe_spawn_opts){
-        .behavior = behaviors[random & 3],
+        .behavior = (random >> 33 & 7) == 0 ? "blocking" : behaviors[random & 3],
         .name = ret_birth->name != 0 ? sim_name(ret_birth->name - 1) : troupe_view_of(""),
         .args = troupe_body_bytes(ret_birth, sizeof *ret_birth, NULL),
         .mailbox_messages_max = ret_birth->messages_max,
@@ -51,6 +55,7 @@ void chaos_birth(uint64_t random, struct birth *ret_birth, troupe_spawn_opts *re
         .backoff_min_ms = (random >> 26 & 1) != 0 ? 10 : 0,
         .backoff_max_ms = (random >> 26 & 1) != 0 ? 80 : 0,
         .child_tag = ret_birth->tag,
+        .significant = (random >> 30 & 3) == 0,
         .link = (random >> 27 & 7) == 0,
     };
 }
@@ -68,6 +73,11 @@ void chaos_born(uint32_t self, uint32_t parent, const struct birth *birth)
     if (actor->parent != 0 && actor->parent != parent)
         sim_fail("actor %u has the parent %u, but %u spawned it", self, parent, actor->parent);
     actor->parent = parent;
+    actor->significant = birth->significant != 0;
+    struct model_spec *spec = &model.specs.at[birth->tag];
+    spec->parent = parent;
+    spec->restart = actor->restart;
+    spec->significant = actor->significant;
 }
 
 /* ---- life ---- */
@@ -81,6 +91,10 @@ static void act_spawn(troupe_ctx *ctx, uint32_t self)
     if (model.living >= SIM_POPULATION)
         return;
     chaos_birth(troupe_random(ctx), &birth, &opts);
+    if (model_actor_at(self)->family.strategy != TROUPE_ONE_FOR_ONE) { /* no restart of a member fails silently */
+        birth.name = 0;
+        opts.name = troupe_view_of("");
+    }
     int rc = troupe_spawn(ctx, &opts, &ref);
     sim_event("spawn", self, (uint64_t)(int64_t)rc, birth.tag);
     if (rc == TROUPE_E_NAME_TAKEN && troupe_whereis(ctx, opts.name, &holder) != 0)
@@ -91,6 +105,7 @@ static void act_spawn(troupe_ctx *ctx, uint32_t self)
     if (model_actor_at(child)->inited)
         sim_fail("actor %u ran before its parent's turn ended, or its id was given twice", child);
     chaos_born(child, self, &birth);
+    model_actor_at(child)->fresh = true;
     if (birth.name != 0)
         model_name_taken(child, birth.name - 1);
     if (opts.link) {
@@ -116,17 +131,7 @@ static void act_stop(troupe_ctx *ctx, uint32_t self, uint32_t to)
     target->stop_asked |= mode == TROUPE_STOP;
     target->drain_asked |= mode == TROUPE_DRAIN;
     target->kill_asked |= mode == TROUPE_KILL;
-}
-
-static void act_supervise(troupe_ctx *ctx, uint32_t self)
-{
-    struct model_actor *actor = model_actor_at(self);
-    uint32_t restarts = 1 + chaos_below(ctx, 5), period_ms = 50 + chaos_below(ctx, 1000);
-
-    if (actor->restarts_count != 0 || troupe_supervise(ctx, restarts, period_ms) != 0)
-        return;
-    actor->intensity = restarts;
-    actor->period_ms = period_ms;
+    target->suspended = false; /* a drain resumes it */
 }
 
 /* ---- bonds ---- */
@@ -169,7 +174,11 @@ static void act_link(troupe_ctx *ctx, uint32_t self, uint32_t to)
 {
     bool again = is_linked(self, to); /* by either side: one bond is enough */
 
-    if (to == self || troupe_link(ctx, model_actor_at(to)->ref) != 0 || again)
+    if (to == self)
+        return;
+    int rc = troupe_link(ctx, model_actor_at(to)->ref);
+    sim_event("link", self, to, (uint64_t)(int64_t)rc);
+    if (rc != 0 || again)
         return;
     uint32_t i = model_add_link();
     model.links.at[i] = (struct model_link){.a = self, .b = to, .target_was_gone = model_actor_at(to)->ended};
@@ -188,7 +197,7 @@ static void act_unlink(troupe_ctx *ctx, uint32_t self)
     }
 }
 
-/* ---- names and timers ---- */
+/* ---- names ---- */
 
 static void act_name(troupe_ctx *ctx, uint32_t self)
 {
@@ -212,47 +221,6 @@ static void act_name(troupe_ctx *ctx, uint32_t self)
         sim_fail("the name n%u does not lead to %u, which took it", name, self);
 }
 
-static void act_timer(troupe_ctx *ctx, uint32_t self)
-{
-    uint32_t i = model_add_timer(), mode = chaos_below(ctx, 4);
-    uint64_t delay_ms = chaos_below(ctx, 3) == 0   ? chaos_below(ctx, 3)
-                        : chaos_below(ctx, 3) != 0 ? chaos_below(ctx, 100)
-                                                   : chaos_below(ctx, 100000);
-    struct model_timer timer = {.owner = self, .due_ms = sim_now_ms() + delay_ms};
-    uint32_t energy = chaos_below(ctx, 3);
-    troupe_body body = chaos_body(troupe_random(ctx), self, 0, energy, 0, i);
-    int rc;
-
-    if (mode == 0) {
-        timer.period_ms = 5 + delay_ms;
-        timer.due_ms = sim_now_ms() + timer.period_ms;
-        timer.missed = chaos_below(ctx, 2) ? TROUPE_EVERY_SKIP : TROUPE_EVERY_BURST;
-        rc = troupe_timer_every(ctx, timer.period_ms, timer.missed, "tick", body, &timer.id);
-    } else if (mode == 1) {
-        rc = troupe_timer_at(ctx, timer.due_ms, "tick", body, &timer.id);
-    } else {
-        rc = troupe_timer_after(ctx, delay_ms, "tick", body, &timer.id);
-    }
-    timer.over = rc != 0;
-    model.timers.at[i] = timer;
-}
-
-static void act_cancel(troupe_ctx *ctx, uint32_t self)
-{
-    for (uint32_t i = model.timers_from; i < model.timers.count; i++) {
-        struct model_timer *timer = &model.timers.at[i];
-        if (timer->owner != self || timer->over || chaos_below(ctx, 2) == 0)
-            continue;
-        int rc = troupe_timer_cancel(ctx, timer->id);
-        if (rc != 0 && !chaos_revoked(self))
-            sim_fail("actor %u cannot cancel its timer %u: %s", self, i, troupe_error_lookup(rc)->code);
-        timer->over = true;
-        if (troupe_timer_cancel(ctx, timer->id) != TROUPE_E_NOT_FOUND && !chaos_revoked(self))
-            sim_fail("actor %u could cancel its timer %u twice", self, i);
-        return;
-    }
-}
-
 /* ---- the choice ---- */
 
 void chaos_act(troupe_ctx *ctx, uint32_t self, uint32_t energy)
@@ -261,7 +229,7 @@ void chaos_act(troupe_ctx *ctx, uint32_t self, uint32_t energy)
 
     if (to == 0 || sim_world.failed)
         return;
-    switch (chaos_below(ctx, 42)) {
+    switch (chaos_below(ctx, 58)) {
     case 0:
         chaos_flood(ctx, self, to);
         break;
@@ -285,7 +253,7 @@ void chaos_act(troupe_ctx *ctx, uint32_t self, uint32_t energy)
         }
         break;
     case 6:
-        act_supervise(ctx, self);
+        family_supervise(ctx, self);
         break;
     case 7:
     case 8:
@@ -307,11 +275,11 @@ void chaos_act(troupe_ctx *ctx, uint32_t self, uint32_t energy)
     case 14:
     case 15:
     case 16:
-        act_timer(ctx, self);
+        timers_act(ctx, self, to);
         break;
     case 17:
     case 18:
-        act_cancel(ctx, self);
+        timers_cancel(ctx, self);
         break;
     case 19:
     case 20:
@@ -333,6 +301,23 @@ void chaos_act(troupe_ctx *ctx, uint32_t self, uint32_t energy)
     case 30:
     case 31:
         subscriber_publish(ctx, self);
+        break;
+    case 32:
+    case 33:
+    case 34:
+        family_act(ctx, self);
+        break;
+    case 35:
+    case 36:
+    case 37:
+        groups_act(ctx, self, energy);
+        break;
+    case 38:
+    case 39:
+        follow_act(ctx, self);
+        break;
+    case 40:
+        timers_probe(ctx, self, to);
         break;
     default:
         chaos_cast(ctx, self, to, energy);

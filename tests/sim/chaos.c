@@ -3,7 +3,10 @@
  * The actors of the simulation: in every turn something random, out of everything that a behavior can do. Each tells
  * the model what it did and what came of it. A message carries energy, which its children share, so that no storm
  * lasts; when the driver sends no more, the system comes to rest. */
-#include "chaos.h"
+#include "aside.h"
+#include "family.h"
+#include "follow.h"
+#include "groups.h"
 
 #include <string.h>
 
@@ -34,6 +37,8 @@ static int init(troupe_ctx *ctx, void *memory, const troupe_msg *args)
     memcpy(&birth, args->body, sizeof birth);
     actor->inited = true;
     chaos_born(self, model_find(troupe_parent(ctx)), &birth);
+    if (!family_born(self))
+        return TROUPE_E_INTERNAL;
     troupe_view name = troupe_self_name(ctx);
     if (birth.name != 0 && !troupe_view_equal(name, sim_name(birth.name - 1)))
         sim_fail("actor %u was not given its name", self);
@@ -73,14 +78,22 @@ static int receive(troupe_ctx *ctx, void *memory, const troupe_msg *msg)
         model_writable(self, model_actor_of(msg->from));
         return 0;
     }
-    if (msg->body_len >= sizeof note)
-        memcpy(&note, msg->body, sizeof note);
-    if (msg->kind == TROUPE_MSG_TIMER) {
-        if (!model_timer_fired(self, &note, msg))
-            return 0;
-    } else if (!model_received(self, &note, msg)) {
+    if (msg->kind == TROUPE_MSG_EVENT || msg->kind == TROUPE_MSG_GROUP) {
+        follow_told(self, msg);
         return 0;
     }
+    if (msg->body_len >= sizeof note)
+        memcpy(&note, msg->body, sizeof note);
+    if (!groups_resolve(self, &note, msg->kind))
+        return 0;
+    bool ok;
+    if (!aside_comes_again(self, &note, &ok))
+        ok = note.timer != 0 ? model_timer_fired(self, &note, msg) : model_received(self, &note, msg);
+    if (!ok)
+        return 0;
+    aside_release(ctx, self);
+    if (aside_postpone(ctx, self, &note))
+        return 0;
     if (chaos_below(ctx, 50) == 0)
         sim_world.turn_ns += 200000; /* a long turn, for the clock that measures them */
     int rc = msg->kind == TROUPE_MSG_CALL ? chaos_answer(ctx, self, &note) : 0;
@@ -111,6 +124,7 @@ static int child(troupe_ctx *ctx, void *memory, const troupe_child_event *event)
     if (model_enter(state->self, "child") && !sim_world.failed && model_child(state->self, event) &&
         chaos_below(ctx, 4) == 0)
         chaos_act(ctx, state->self, 2);
+    family_settled(ctx, state->self, event);
     return 0;
 }
 
@@ -130,6 +144,16 @@ static void stop(troupe_ctx *ctx, void *memory, const troupe_exit *exit)
             sim_fail("the name n%u of actor %u was gone before its stop hook ran", i, state->self);
     if (chaos_below(ctx, 3) == 0)
         chaos_last_words(ctx, state->self);
+}
+
+/* Shown to an operator: who it is. */
+static int view(troupe_ctx *ctx, const void *memory)
+{
+    const struct state *state = memory;
+
+    if (model_actor_at(state->self)->ended || model_actor_at(state->self)->finished)
+        sim_fail("the view of actor %u ran after its end", state->self);
+    return troupe_reply(ctx, troupe_body_bytes(&state->self, sizeof state->self, "application/x-self"));
 }
 
 static void fini(void *memory)
@@ -153,10 +177,12 @@ static const troupe_type types[] = {
         TROUPE_BEHAVIOR_HEAD, .name = word, .version = "1.0.0", .summary = "something random", .types = types,         \
                               .types_count = sizeof types / sizeof types[0], .state_bytes = bytes, .flags = bits,      \
                               .init = init, .receive = receive, .down = down, .child = child, .stop = stop,            \
-                              .fini = fini                                                                             \
+                              .fini = fini, .view = view                                                               \
     }
 
 const troupe_behavior sim_chaos = CHAOS("chaos", sizeof(struct state), TROUPE_BEHAVIOR_WRITABLE);
 const troupe_behavior sim_chaos_big = CHAOS("big", BIG_STATE_BYTES, TROUPE_BEHAVIOR_WRITABLE);
 const troupe_behavior sim_chaos_trap =
     CHAOS("trap", sizeof(struct state), TROUPE_BEHAVIOR_TRAP_EXIT | TROUPE_BEHAVIOR_WRITABLE);
+const troupe_behavior sim_chaos_blocking =
+    CHAOS("blocking", sizeof(struct state), TROUPE_BEHAVIOR_BLOCKING | TROUPE_BEHAVIOR_WRITABLE);

@@ -12,7 +12,7 @@ struct birth {
     uint64_t tag;
     uint32_t restart, policy, messages_max;
     uint32_t name; /* 1 + index; 0: none */
-    uint32_t trap;
+    uint32_t trap, significant;
 };
 
 static inline uint32_t chaos_below(troupe_ctx *ctx, uint32_t n) { return (uint32_t)((troupe_random(ctx) >> 32) % n); }

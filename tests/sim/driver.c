@@ -4,8 +4,18 @@
  * time pass, or lets an outsider ask. A parked worker is left alone until wake() was called for it or its deadline has
  * come, as a blocked thread would be: so a lost wake-up leaves work undone, and rest.c sees it. */
 #include "chaos.h"
+#include "follow.h"
+#include "groups.h"
+#include "inspector.h"
 #include "outsider.h"
+#include "pools.h"
 #include "subscriber.h"
+#include "timers.h"
+
+#include <troupe/behaviors.h>
+
+#include "core/worker.h" /* for the choice of inline runs alone */
+#include "port/port.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,8 +33,10 @@ struct lane {
 };
 
 static struct driver {
-    uint32_t workers;
-    struct lane lanes[SIM_WORKERS_MAX];
+    uint32_t workers; /* the ordinary ones */
+    uint32_t lanes_count;
+    struct lane lanes[SIM_WORKERS_MAX + SIM_BLOCKING_MAX]; /* the blocking workers come last */
+    bool chooses_inline, has_pools;
 } driver;
 
 bool sim_fail(const char *format, ...)
@@ -76,12 +88,18 @@ troupe_view sim_name(uint32_t i)
     return troupe_view_of(names[i]);
 }
 
+bool sim_is_chaos(const char *behavior)
+{
+    return strcmp(behavior, "chaos") == 0 || strcmp(behavior, "big") == 0 || strcmp(behavior, "trap") == 0 ||
+           strcmp(behavior, "blocking") == 0;
+}
+
 /* ---- the hooks of the system ---- */
 
 static void on_wake(void *user, uint32_t worker)
 {
     (void)user;
-    if (worker >= driver.workers)
+    if (worker >= driver.lanes_count)
         sim_fail("worker %u, which is none, is woken", worker);
     else
         driver.lanes[worker].woken = true;
@@ -96,6 +114,7 @@ static uint64_t on_clock(void *user)
 static void on_dead_letter(void *user, troupe_ref to, troupe_ref from, const char *type, int error)
 {
     (void)user;
+    groups_dead_letter(to, from, error);
     sim_event("dead letter", model_find(to), (uint64_t)model_find(from) << 8 | (unsigned char)type[0],
               (uint64_t)(int64_t)error);
 }
@@ -103,8 +122,7 @@ static void on_dead_letter(void *user, troupe_ref to, troupe_ref from, const cha
 static void on_ended(void *user, troupe_ref ref, const char *behavior, const troupe_exit *exit)
 {
     (void)user;
-    if (behavior != NULL &&
-        (strcmp(behavior, "chaos") == 0 || strcmp(behavior, "big") == 0 || strcmp(behavior, "trap") == 0))
+    if (behavior != NULL && sim_is_chaos(behavior))
         model_ended(model_actor_of(ref), exit);
 }
 
@@ -162,9 +180,9 @@ static bool settle(void)
 
     for (uint32_t polls = 0; moved && !sim_world.failed;) {
         moved = false;
-        uint32_t first = sim_below(driver.workers);
-        for (uint32_t n = 0; n < driver.workers && !sim_world.failed; n++) {
-            uint32_t i = (first + n) % driver.workers;
+        uint32_t first = sim_below(driver.lanes_count);
+        for (uint32_t n = 0; n < driver.lanes_count && !sim_world.failed; n++) {
+            uint32_t i = (first + n) % driver.lanes_count;
             if (!may_run(i))
                 continue;
             moved = true;
@@ -181,7 +199,7 @@ static uint64_t next_deadline_ns(void)
 {
     uint64_t due_ns = TROUPE_NEVER;
 
-    for (uint32_t i = 0; i < driver.workers; i++)
+    for (uint32_t i = 0; i < driver.lanes_count; i++)
         if (driver.lanes[i].due_ns < due_ns)
             due_ns = driver.lanes[i].due_ns;
     return due_ns;
@@ -202,9 +220,13 @@ static void pass_time(void)
 
 static void step(void)
 {
-    uint32_t i = sim_below(driver.workers);
+    uint32_t i = sim_below(driver.workers), lane = sim_below(driver.lanes_count);
 
-    switch (sim_below(18)) {
+    if (driver.chooses_inline)
+        sim_world.system->config.no_inline = sim_below(2) != 0;
+    if (sim_world.no_memory && sim_below(25) == 0)
+        troupe__port_fail_after(1 + sim_below(30));
+    switch (sim_below(22)) {
     case 0:
     case 1:
         pass_time();
@@ -218,9 +240,18 @@ static void step(void)
     case 6:
         subscriber_act(unparked(i));
         break;
+    case 7:
+    case 8:
+        inspector_act(unparked(i));
+        break;
+    case 9:
+    case 10:
+        if (driver.has_pools)
+            pools_act(unparked(i));
+        break;
     default:
-        if (may_run(i) && run(i, 1 + sim_below(6)) && sim_below(2) == 0)
-            park(i);
+        if (may_run(lane) && run(lane, 1 + sim_below(6)) && sim_below(2) == 0)
+            park(lane);
         break;
     }
 }
@@ -232,12 +263,17 @@ static void drive(uint32_t steps)
         if (n % REST_EVERY == 0 && settle())
             model_rest();
     }
+    troupe__port_fail_after(0);
     /* Let what is open come to its end: every call has a deadline. */
     for (uint32_t n = 0; n < 8 && !sim_world.failed; n++) {
         sim_world.now_ns += 1000000000u;
         if (settle())
             model_rest();
     }
+    if (sim_world.failed)
+        return;
+    pools_look(unparked(0));
+    settle();
 }
 
 static void shut_down(uint64_t baseline)
@@ -253,6 +289,7 @@ static void shut_down(uint64_t baseline)
         outsider_act(unparked(sim_below(driver.workers))); /* some do not know yet */
         step();
     }
+    troupe__port_fail_after(0);
     until_ns = sim_world.now_ns + (SHUTDOWN_MS + 60000u) * (uint64_t)1000000u;
     for (;;) {
         if (!settle())
@@ -268,7 +305,8 @@ static void shut_down(uint64_t baseline)
         return;
     }
     sim_world.now_ns += 1000000u;
-    if (!settle() || !subscriber_rest() || !subscriber_end() || !settle() || !outsider_rest())
+    if (!settle() || !subscriber_rest() || !subscriber_end() || !settle() || !outsider_rest() ||
+        !pools_end())
         return;
     model_end(baseline);
 }
@@ -278,8 +316,9 @@ static int make_system(uint64_t seed)
     /* Few slots come back soon; a budget that is a bit more than what the first slots take is passed now and then. */
     uint32_t actors_max = sim_below(3) == 0 ? SIM_POPULATION + 8 : 4096;
     uint64_t memory_max = sim_below(4) == 0 ? 990000 + sim_below(60000) : 0;
-    bool no_inline = sim_below(3) == 0, measures = sim_below(2) == 0;
+    bool no_inline = sim_below(4) == 0, measures = sim_below(2) == 0;
     troupe_system_config config = {.workers = driver.workers,
+                                   .blocking_workers = driver.lanes_count - driver.workers,
                                    .node = seed | 1,
                                    .seed = seed ^ 0x5eed,
                                    .actors_max = actors_max,
@@ -289,14 +328,19 @@ static int make_system(uint64_t seed)
                                    .clock_ns = measures ? on_clock : NULL,
                                    .dead_letter = on_dead_letter,
                                    .ended = on_ended};
+    static const troupe_behavior *const behaviors[] = {&sim_chaos, &sim_chaos_big, &sim_chaos_trap, &sim_chaos_blocking,
+                                                       &sim_pool_worker, &sim_pool_worker_blocking,
+                                                       &troupe_behavior_pool};
     int rc = troupe_system_new(&config, &sim_world.system);
 
-    if (rc == 0)
-        rc = troupe_system_add_behavior(sim_world.system, &sim_chaos);
-    if (rc == 0)
-        rc = troupe_system_add_behavior(sim_world.system, &sim_chaos_big);
-    if (rc == 0)
-        rc = troupe_system_add_behavior(sim_world.system, &sim_chaos_trap);
+    for (uint32_t i = 0; rc == 0 && i < sizeof behaviors / sizeof behaviors[0]; i++)
+        rc = troupe_system_add_behavior(sim_world.system, behaviors[i]);
+    for (uint32_t i = driver.workers; i < driver.lanes_count; i++)
+        driver.lanes[i] = (struct lane){.parked = true, .due_ns = TROUPE_NEVER}; /* they are, from the start */
+    driver.chooses_inline = !no_inline;
+    driver.has_pools = sim_below(3) != 0;
+    sim_world.no_memory = sim_below(6) == 0;
+    sim_world.spawns_fail = actors_max < 4096 || memory_max != 0 || sim_world.no_memory;
     return rc;
 }
 
@@ -308,11 +352,17 @@ void sim_run(const struct sim_options *options, struct sim_result *ret_result)
     memset(&driver, 0, sizeof driver);
     outsider_init();
     subscriber_init();
+    follow_init();
+    timers_init();
+    inspector_init();
+    pools_init();
+    groups_init();
     sim_world = (struct sim_world){.random = options->seed * 0x9e3779b97f4a7c15u,
                                    .now_ns = 1000000000u,
                                    .signature = 0xcbf29ce484222325u,
                                    .trace = options->trace};
     driver.workers = 1 + sim_below(SIM_WORKERS_MAX);
+    driver.lanes_count = driver.workers + (sim_below(2) != 0 ? 1 + sim_below(SIM_BLOCKING_MAX) : 0);
     model_init();
     if (make_system(options->seed) != 0) {
         sim_fail("the system cannot be made");
@@ -324,11 +374,13 @@ void sim_run(const struct sim_options *options, struct sim_result *ret_result)
         troupe_system_stats(sim_world.system, &result.stats);
         if (!sim_world.failed)
             shut_down(baseline);
+        troupe__port_fail_after(0);
         troupe_system_free(sim_world.system);
     }
     result.signature = sim_world.signature;
     result.failed = sim_world.failed;
     memcpy(result.text, sim_world.text, sizeof result.text);
+    groups_fini();
     model_fini();
     *ret_result = result;
 }

@@ -2,7 +2,7 @@
  *
  * The simulator's command line: many seeds, each run twice. Speaks TAP.
  *
- *   sim [--seed FIRST] [--seeds COUNT] [--steps N] [--trace]
+ *   sim [--seed FIRST] [--seeds COUNT] [--steps N] [--trace] [--terse]
  *
  * A seed that fails is printed with the command that repeats it. Exit code: 0 all passed, 1 a seed failed, 2 usage. */
 #include "sim.h"
@@ -17,6 +17,7 @@
 struct arguments {
     uint64_t first;
     uint32_t seeds;
+    bool terse; /* print the seeds that fail alone */
     struct sim_options options;
 };
 
@@ -26,6 +27,10 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
         char *end = NULL;
         if (strcmp(argv[i], "--trace") == 0) {
             arguments->options.trace = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--terse") == 0) {
+            arguments->terse = true;
             continue;
         }
         if (i + 1 >= argc)
@@ -78,7 +83,7 @@ int main(int argc, char **argv)
     troupe_stats sum = {0};
 
     if (!read_arguments(argc, argv, &arguments)) {
-        fprintf(stderr, "usage: %s [--seed FIRST] [--seeds COUNT] [--steps N] [--trace]\n", argv[0]);
+        fprintf(stderr, "usage: %s [--seed FIRST] [--seeds COUNT] [--steps N] [--trace] [--terse]\n", argv[0]);
         return 2;
     }
     uint64_t *signatures = calloc(arguments.seeds, sizeof *signatures);
@@ -90,8 +95,9 @@ int main(int argc, char **argv)
         arguments.options.seed = arguments.first + i;
         bool ok = run_twice(&arguments.options, &result);
         signatures[i] = result.signature;
-        printf("%s %u - seed %llu %016llx\n", ok ? "ok" : "not ok", i + 1, (unsigned long long)arguments.options.seed,
-               (unsigned long long)result.signature);
+        if (!ok || !arguments.terse)
+            printf("%s %u - seed %llu %016llx\n", ok ? "ok" : "not ok", i + 1,
+                   (unsigned long long)arguments.options.seed, (unsigned long long)result.signature);
         if (!ok)
             printf("# %s\n# repeat: %s --seed %llu --seeds 1 --steps %u --trace\n", result.text, argv[0],
                    (unsigned long long)arguments.options.seed, arguments.options.steps);

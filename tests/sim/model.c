@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "model.h"
+#include "aside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +26,7 @@ uint32_t model_add_call(void) { return ADD(model.calls, MODEL_EVENTS_MAX); }
 uint32_t model_add_timer(void) { return ADD(model.timers, MODEL_EVENTS_MAX); }
 uint32_t model_add_monitor(void) { return ADD(model.monitors, MODEL_EVENTS_MAX); }
 uint32_t model_add_link(void) { return ADD(model.links, MODEL_EVENTS_MAX); }
+uint32_t model_add_spec(void) { return ADD(model.specs, MODEL_EVENTS_MAX); }
 
 void model_init(void)
 {
@@ -35,6 +36,7 @@ void model_init(void)
     ADD(model.timers, MODEL_EVENTS_MAX);
     ADD(model.monitors, MODEL_EVENTS_MAX);
     ADD(model.links, MODEL_EVENTS_MAX);
+    ADD(model.specs, MODEL_EVENTS_MAX);
     model.calls_from = model.timers_from = model.monitors_from = model.links_from = 1;
 }
 
@@ -45,6 +47,7 @@ void model_fini(void)
     free(model.timers.at);
     free(model.monitors.at);
     free(model.links.at);
+    free(model.specs.at);
     table_fini(&model.by_ref);
     table_fini(&model.call_at);
     table_fini(&model.sent);
@@ -94,8 +97,10 @@ int model_look(uint32_t self, troupe_peek *ret_peek)
     if (rc == 0 && ret_peek->state < actor->state)
         sim_fail("the state of actor %u went back from %s to %s", self, troupe_actor_state_word(actor->state),
                  troupe_actor_state_word(ret_peek->state));
-    if (rc == 0)
+    if (rc == 0) {
         actor->state = ret_peek->state;
+        actor->is_suspended = ret_peek->is_suspended;
+    }
     return rc;
 }
 
@@ -120,9 +125,12 @@ bool model_sent(uint32_t from, uint32_t to, int rc)
     sim_event("sent", pair(from, to), (uint64_t)(int64_t)rc, 0);
     if (rc == 0 && model.was_ended)
         return sim_fail("actor %u accepted a message of %u after its end", to, from);
-    if (rc == 0 && actor->policy == TROUPE_REFUSE && actor->queued > actor->messages_max)
+    uint32_t most = actor->messages_max + (actor->aside_queued != 0); /* see postpone.c: one may have slipped in */
+    if (rc == 0 && actor->policy == TROUPE_REFUSE && actor->queued > most) {
         model_expire(to);
-    if (rc == 0 && actor->policy == TROUPE_REFUSE && actor->queued > actor->messages_max)
+        aside_expire(to);
+    }
+    if (rc == 0 && actor->policy == TROUPE_REFUSE && actor->queued > most)
         return sim_fail("the mailbox of actor %u holds %u messages of at most %u", to, actor->queued,
                         actor->messages_max);
     if (rc == 0)
@@ -147,6 +155,8 @@ static bool skip(uint32_t from, uint32_t to, uint64_t sequence)
     uint32_t id = (uint32_t)*table_at(&model.call_at, at_pair(from, to, sequence));
     struct model_call *call = &model.calls.at[id];
 
+    if (id != 0 && call->group)
+        return true; /* it may have been refused */
     if (id != 0 && call->answer == MODEL_UNSEEN && sim_now_ms() >= call->deadline_ms) {
         call->answer = MODEL_EXPIRED;
         if (actor->queued > 0)
@@ -170,12 +180,31 @@ void model_expire(uint32_t self)
 {
     for (uint32_t i = 1; i < model.calls.count; i++) {
         struct model_call *call = &model.calls.at[i];
-        if (call->callee != self || call->answer != MODEL_UNSEEN || sim_now_ms() < call->deadline_ms || call->refused)
+        if (call->callee != self || call->answer != MODEL_UNSEEN || sim_now_ms() < call->deadline_ms || call->refused ||
+            call->group)
             continue;
         call->answer = MODEL_EXPIRED;
         if (model_actor_at(self)->queued > 0)
             model_actor_at(self)->queued--;
     }
+}
+
+bool model_drains(uint32_t self)
+{
+    while (self != 0 && !model_actor_at(self)->drain_asked)
+        self = model_actor_at(self)->parent;
+    return self != 0 || sim_world.ending;
+}
+
+bool model_may_run(uint32_t self, const char *what)
+{
+    const struct model_actor *actor = model_actor_at(self);
+
+    if (actor->waits)
+        return sim_fail("actor %u got a %s while it waits for a call", self, what);
+    if (actor->suspended && !model_drains(self))
+        return sim_fail("actor %u got a %s while it is suspended", self, what);
+    return true;
 }
 
 bool model_received(uint32_t self, const struct note *note, const troupe_msg *msg)
@@ -189,24 +218,25 @@ bool model_received(uint32_t self, const struct note *note, const troupe_msg *ms
         return sim_fail("actor %u got a body that nobody sent", self);
     if (!troupe_ref_equal(msg->from, model_actor_at(note->sender)->ref) && note->sender != 0)
         return sim_fail("actor %u got a message with a wrong sender", self);
-    if (actor->waits)
-        return sim_fail("actor %u got a message while it waits for a call", self);
+    if (!model_may_run(self, "message"))
+        return false;
     if (note->sequence <= last)
         return sim_fail("actor %u got message %llu of %u after message %llu", self, (unsigned long long)note->sequence,
                         note->sender, (unsigned long long)last);
     if (!model_skipped(note->sender, self, note->sequence - 1))
         return false;
     *table_at(&model.received, pair(note->sender, self)) = note->sequence;
-    if (actor->queued > 0)
-        actor->queued--;
+    struct model_call *call = &model.calls.at[note->call];
     if ((note->call != 0) != (msg->kind == TROUPE_MSG_CALL))
         return sim_fail("actor %u got a message of the wrong kind", self);
-    if (note->call != 0) {
-        struct model_call *call = &model.calls.at[note->call];
-        if (call->callee != self || call->answer != MODEL_UNSEEN)
-            return sim_fail("call %u came to actor %u twice, or to the wrong one", note->call, self);
-        call->answer = MODEL_OPEN;
-    }
+    /* One that might have been dropped, in its last moment, counts no more. */
+    if (actor->queued > 0 && (note->call == 0 || (!call->group && call->answer != MODEL_EXPIRED)))
+        actor->queued--;
+    if (note->call == 0)
+        return true;
+    if (call->callee != self || (call->answer != MODEL_UNSEEN && call->answer != MODEL_EXPIRED))
+        return sim_fail("call %u came to actor %u twice, or to the wrong one", note->call, self);
+    call->answer = MODEL_OPEN;
     return true;
 }
 
@@ -257,6 +287,8 @@ static bool status_fits(const struct model_call *call, int status)
 
     if (status == TROUPE_E_TIMEOUT)
         return sim_now_ms() >= call->deadline_ms;
+    if (sim_lacks_memory(status))
+        return true;
     switch (call->answer) {
     case MODEL_REPLIED:
         return status == 0;
@@ -273,13 +305,15 @@ static bool status_fits(const struct model_call *call, int status)
                troupe_error_lookup(status)->outcome == TROUPE_OUTCOME_UNKNOWN; /* it was seen: perhaps it was done */
     case MODEL_EXPIRED:
     case MODEL_UNSEEN:
+    case MODEL_ASIDE:
         break;
     }
     if (status == TROUPE_E_SHED)
         return callee->policy != TROUPE_REFUSE;
     if (status == TROUPE_E_KILLED)
-        return callee->kill_asked || sim_world.ending || (callee->ended && callee->exit.cause == TROUPE_EXIT_KILLED) ||
-               callee->state >= TROUPE_STATE_STOPPING || callee->parent != 0;
+        return callee->kill_asked || callee->kill_later || sim_world.ending ||
+               (callee->ended && callee->exit.cause == TROUPE_EXIT_KILLED) || callee->state >= TROUPE_STATE_STOPPING ||
+               callee->parent != 0;
     return status < 0 && status != TROUPE_E_APP && status != TROUPE_E_NO_REPLY;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The model's rules of life: start, end, children, monitors, names, timers. */
-#include "model.h"
+#include "family.h"
 
 #include <string.h>
 
@@ -18,6 +18,8 @@ bool model_enter(uint32_t self, const char *what)
         return sim_fail("%s of actor %u ran after it was killed", what, self);
     if (actor->finished)
         return sim_fail("%s of actor %u ran after fini", what, self);
+    if (actor->must_end && strcmp(what, "stop") != 0)
+        return sim_fail("actor %u runs on after the end of its significant children", self);
     if (actor->must_fail && strcmp(what, "stop") != 0)
         return sim_fail("actor %u runs on after more than %u restarts in %llu ms", self, actor->intensity,
                         (unsigned long long)actor->period_ms);
@@ -51,7 +53,7 @@ static bool check_order(uint32_t self)
         return true;
     for (uint32_t i = 1; i < model.actors.count; i++) {
         const struct model_actor *other = model_actor_at(i);
-        if (other->parent == actor->parent && !other->ended && other->tag > actor->tag)
+        if (other->parent == actor->parent && !other->ended && other->tag > actor->tag && !family_excuses(self, i))
             return sim_fail("child %u ended before its younger sibling %u", self, i);
     }
     return true;
@@ -63,15 +65,17 @@ static bool check_cause(uint32_t self)
 
     switch (actor->exit.cause) {
     case TROUPE_EXIT_NORMAL:
-        return actor->self_ended || sim_fail("actor %u ended as normal, but did not stop itself", self);
+        return actor->self_ended || actor->family.auto_shutdown != TROUPE_AUTO_NEVER ||
+               sim_fail("actor %u ended as normal, but did not stop itself", self);
     case TROUPE_EXIT_STOPPED:
-        return actor->stop_asked || sim_fail("actor %u ended as stopped, but nobody stopped it", self);
+        return actor->stop_asked || actor->stop_later ||
+               sim_fail("actor %u ended as stopped, but nobody stopped it", self);
     case TROUPE_EXIT_DRAINED:
         if (!actor->drain_asked && !sim_world.ending)
             return sim_fail("actor %u ended as drained, but nobody drained it", self);
         if (actor->queued != 0)
             model_expire(self);
-        if (actor->policy == TROUPE_REFUSE && actor->queued != 0)
+        if (actor->policy == TROUPE_REFUSE && actor->queued > actor->aside_queued)
             return sim_fail("actor %u was drained and lost %u messages that it had accepted", self, actor->queued);
         return true;
     default:
@@ -110,7 +114,7 @@ bool model_finished(uint32_t self)
     return true;
 }
 
-static bool note_restart(uint32_t self)
+void model_note_restart(uint32_t self)
 {
     struct model_actor *actor = model_actor_at(self);
     uint64_t now_ms = sim_now_ms();
@@ -121,7 +125,6 @@ static bool note_restart(uint32_t self)
         within += actor->restarts_ms[i] + actor->period_ms > now_ms;
     actor->restarts_ms[actor->restarts_count++ % ring] = now_ms;
     actor->must_fail |= within > actor->intensity;
-    return true;
 }
 
 bool model_child(uint32_t self, const troupe_child_event *event)
@@ -146,16 +149,7 @@ bool model_child(uint32_t self, const troupe_child_event *event)
     if (event->exit.cause != child->exit.cause)
         return sim_fail("the child event of %u says %s, but it ended as %s", index, troupe_exit_word(event->exit.cause),
                         troupe_exit_word(child->exit.cause));
-    bool restarts = event->what == TROUPE_CHILD_RESTARTING;
-    bool may = child->restart == TROUPE_PERMANENT ||
-               (child->restart == TROUPE_TRANSIENT && troupe_exit_is_abnormal(child->exit.cause));
-    if (restarts && !may)
-        return sim_fail("child %u is started again, but ended as %s", index, troupe_exit_word(child->exit.cause));
-    if (!restarts && may && child->exit.cause != TROUPE_EXIT_NOT_STARTED && !model_actor_at(self)->self_ended &&
-        !child->stop_asked && !child->drain_asked && !sim_world.ending)
-        return sim_fail("child %u is not started again, though it ended as %s", index,
-                        troupe_exit_word(child->exit.cause));
-    return restarts ? note_restart(self) : true;
+    return family_told(self, index, event);
 }
 
 /* A link's down: the trapping end is told once. */
@@ -174,12 +168,28 @@ static bool link_down(uint32_t self, uint32_t target)
     return sim_fail("actor %u got the down of %u, to which it has no link", self, target);
 }
 
+/* A bond that could not be made. */
+static bool forget_bond(uint32_t self, uint32_t target, uint64_t id)
+{
+    for (uint32_t i = model.monitors_from; i < model.monitors.count; i++)
+        if (id != 0 && model.monitors.at[i].watcher == self && model.monitors.at[i].id == id)
+            model.monitors.at[i].over = true;
+    for (uint32_t i = model.links_from; i < model.links.count; i++) {
+        struct model_link *link = &model.links.at[i];
+        if (id == 0 && ((link->a == self && link->b == target) || (link->b == self && link->a == target)))
+            link->over = true;
+    }
+    return true;
+}
+
 bool model_down(uint32_t self, const troupe_down *down)
 {
     uint32_t target = model_actor_of(down->ref);
     const struct model_actor *dead = model_actor_at(target);
 
     sim_event("down", self, target, down->exit.cause);
+    if (!dead->ended && sim_world.no_memory && down->exit.cause == TROUPE_EXIT_NOPROC)
+        return forget_bond(self, target, down->monitor); /* no memory to watch it: as good as gone */
     if (!dead->ended)
         return sim_fail("actor %u got the down of %u, which lives", self, target);
     if (!model_skipped(target, self, *table_at(&model.sent, (uint64_t)target << 32 | self)))
@@ -194,7 +204,7 @@ bool model_down(uint32_t self, const troupe_down *down)
             return sim_fail("actor %u got a second down, or one after demonitor, of %u", self, target);
         monitor->over = true;
         enum troupe_exit_cause want = monitor->target_was_gone ? TROUPE_EXIT_NOPROC : dead->exit.cause;
-        if (down->exit.cause != want)
+        if (down->exit.cause != want && !(sim_world.no_memory && down->exit.cause == TROUPE_EXIT_NOPROC))
             return sim_fail("the down of %u says %s instead of %s", target, troupe_exit_word(down->exit.cause),
                             troupe_exit_word(want));
         return true;
@@ -210,9 +220,11 @@ bool model_timer_fired(uint32_t self, const struct note *note, const troupe_msg 
     sim_event("timer", self, note->timer, now_ms);
     if (note->magic != NOTE_MAGIC || note->timer == 0 || note->timer >= model.timers.count || timer->owner != self)
         return sim_fail("actor %u got a timer that is not its own", self);
-    if (model_actor_at(self)->waits)
-        return sim_fail("actor %u got a timer while it waits for a call", self);
-    if (msg->tag != timer->id)
+    if (!model_may_run(self, "timer"))
+        return false;
+    if ((msg->kind == TROUPE_MSG_TIMER) == timer->from_outside)
+        return sim_fail("timer %u came as a message of the wrong kind", note->timer);
+    if (!timer->from_outside && msg->tag != timer->id)
         return sim_fail("timer %u came with a wrong id", note->timer);
     if (timer->over)
         return sim_fail("timer %u came after it was cancelled, or a second time", note->timer);

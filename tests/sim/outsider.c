@@ -83,6 +83,7 @@ static void on_done(troupe_request *request, const troupe_answer *answer)
             sim_fail("a spawn was answered before the init of %u was over", child);
         break;
     case ASK_STOP:
+        model_actor_at(asked->target)->end_refused |= sim_lacks_memory(answer->error);
         if (answer->error == 0 && !model_actor_at(asked->target)->ended && model_actor_at(asked->target)->inited &&
             !model_actor_at(asked->target)->finished)
             sim_fail("a stop was answered, but actor %u lives", asked->target);
@@ -94,7 +95,8 @@ static void on_done(troupe_request *request, const troupe_answer *answer)
             sim_fail("an info request was answered for another actor");
         break;
     case ASK_MONITOR:
-        on_down(asked, request->worker, answer->exit);
+        if (!sim_lacks_memory(answer->error))
+            on_down(asked, request->worker, answer->exit);
         break;
     }
 }
@@ -164,6 +166,7 @@ static void ask_stop(troupe_worker *worker, uint32_t to)
     sim_event("ask stop", to, mode, 0);
     target->stop_asked |= mode == TROUPE_STOP;
     target->drain_asked |= mode == TROUPE_DRAIN;
+    target->suspended = false;
     troupe_request_stop(worker, &asked->request, on_done, target->ref, mode, troupe_view_of("sim"), timeout_ms);
     target->kill_asked |= mode == TROUPE_KILL && (asked->open || target->ended);
 }

@@ -2,16 +2,23 @@
  *
  * The model's rules for a system at rest: every worker is parked and no deadline is due, so whatever has been promised
  * without a delay must have happened. This is where a lost wake-up, a lost message and a forgotten caller show. */
+#include "aside.h"
+#include "follow.h"
+#include "groups.h"
+#include "inspector.h"
 #include "outsider.h"
+#include "pools.h"
 #include "subscriber.h"
-
-#include <string.h>
+#include "timers.h"
 
 #define LATE_MS 2u  /* a timer may be late by the tick of the wheel */
 #define LOOK_MS 50u /* so often a draining actor looks whether its askers are there (wait.c) */
 
 /* Its message lane does not move until somebody else does something. */
-static bool lane_pauses(const struct model_actor *actor) { return actor->waits || actor->starting; }
+static bool lane_pauses(const struct model_actor *actor)
+{
+    return actor->waits || actor->starting || actor->is_suspended;
+}
 
 /* Is this kept call one that a drain waits for? An actor that asked may be gone; an outsider may not, for long. */
 static bool is_owed(uint32_t id)
@@ -46,7 +53,11 @@ static bool rest_actor(uint32_t i)
         return rc == TROUPE_E_GONE || sim_fail("actor %u has ended, but can be seen", i);
     if (rc != 0)
         return sim_fail("actor %u lives, but cannot be seen: %s", i, troupe_error_lookup(rc)->code);
-    if (peek.state == TROUPE_STATE_STOPPING || lane_pauses(actor))
+    if (actor->suspended && !actor->is_suspended && peek.state < TROUPE_STATE_DRAINING)
+        return sim_fail("actor %u was suspended, and does not say so", i);
+    bool ends = actor->is_suspended && !actor->end_refused && !actor->waits && !actor->starting &&
+                (actor->kill_asked || actor->stop_asked);
+    if (peek.state == TROUPE_STATE_STOPPING || (lane_pauses(actor) && !ends))
         return true;
     if (!actor->inited)
         return sim_fail("actor %u never ran its init", i);
@@ -54,11 +65,15 @@ static bool rest_actor(uint32_t i)
         model_expire(i);
     if (peek.state == TROUPE_STATE_DRAINING && has_open(i))
         return true;
-    if (peek.state == TROUPE_STATE_DRAINING || actor->kill_asked || actor->stop_asked || actor->drain_asked)
+    bool asked = actor->kill_asked || actor->stop_asked || actor->drain_asked;
+    if (peek.state == TROUPE_STATE_DRAINING || (asked && !actor->end_refused))
         return sim_fail("actor %u was told to end and rests in state %s", i, troupe_actor_state_word(peek.state));
-    if (actor->policy == TROUPE_REFUSE && actor->queued != 0)
-        return sim_fail("actor %u rests with %u messages in its mailbox", i, actor->queued);
-    if (peek.mailbox_depth != 0)
+    if (!aside_rest(i))
+        return false;
+    if (actor->policy == TROUPE_REFUSE && actor->queued != actor->aside_queued)
+        return sim_fail("actor %u rests with %u messages in its mailbox, of which it postponed %u", i, actor->queued,
+                        actor->aside_queued);
+    if (peek.mailbox_depth != 0 && actor->aside_count == 0)
         return sim_fail("actor %u rests, and says that its mailbox holds %u", i, peek.mailbox_depth);
     return true;
 }
@@ -95,7 +110,7 @@ static bool rest_call(uint32_t id)
 
     if (call->caller != 0 && caller->ended)
         call->over = true; /* nobody is left to be told */
-    if (call->over || caller->state >= TROUPE_STATE_STOPPING || (caller->waits && !call->wait))
+    if (call->over || caller->state >= TROUPE_STATE_STOPPING || (caller->waits && !call->wait) || caller->is_suspended)
         return true;
     if (sim_now_ms() >= call->deadline_ms + LATE_MS)
         return sim_fail("call %u of %u to %u is open %llu ms after its deadline", id, call->caller, call->callee,
@@ -106,6 +121,8 @@ static bool rest_call(uint32_t id)
     if (sim_now_ms() >= call->deadline_ms)
         return true; /* it is told with the next tick */
     if (call->answer == MODEL_KEPT && keeps(callee, id))
+        return true;
+    if (call->answer == MODEL_ASIDE)
         return true;
     if (call->answer == MODEL_UNSEEN && (lane_pauses(callee) || callee->state == TROUPE_STATE_STOPPING))
         return true;
@@ -120,14 +137,16 @@ static bool rest_timer(uint32_t i)
 
     if (owner->ended)
         timer->over = true;
-    if (timer->over || lane_pauses(owner) || owner->state >= TROUPE_STATE_STOPPING)
+    if (timer->over || timer->aside || timer->doubtful || lane_pauses(owner) || owner->state >= TROUPE_STATE_STOPPING)
         return true;
+    if (timer->what != TROUPE_TIMER_MESSAGE)
+        return timers_rest(i);
     if (timer->period_ms != 0 && timer->missed == TROUPE_EVERY_SKIP) {
         while (timer->due_ms + timer->period_ms <= sim_now_ms())
             timer->due_ms += timer->period_ms; /* some ticks may be missed, the last may not */
         return true;
     }
-    if (timer->due_ms + LATE_MS <= sim_now_ms())
+    if (timer->due_ms + timer->late_ms + LATE_MS <= sim_now_ms())
         return sim_fail("timer %u of %u is due since %llu ms and has not come", i, timer->owner,
                         (unsigned long long)(sim_now_ms() - timer->due_ms));
     return true;
@@ -154,7 +173,7 @@ static bool rest_link_end(const struct model_link *link, uint32_t self, uint32_t
         return true;
     if (!link->target_was_gone && !troupe_exit_is_abnormal(dead->exit.cause))
         return true;
-    if (actor->trap ? told : false)
+    if ((actor->trap && told) || sim_world.no_memory) /* without it the other one is told that this one is gone */
         return true;
     return sim_fail("actor %u lives on, though %u, to which it is linked, ended as %s", self, other,
                     troupe_exit_word(dead->exit.cause));
@@ -207,19 +226,21 @@ static bool rest_room(void)
         uint32_t from = (uint32_t)(model.owed.keys[i] >> 32), to = (uint32_t)model.owed.keys[i];
         const struct model_actor *sender = model_actor_at(from), *receiver = model_actor_at(to);
         if (from == 0 || sender->ended || lane_pauses(sender) || sender->state >= TROUPE_STATE_STOPPING ||
-            lane_pauses(receiver) || (!receiver->ended && receiver->state >= TROUPE_STATE_STOPPING))
+            lane_pauses(receiver) || receiver->aside_count * 2 >= receiver->messages_max ||
+            (!receiver->ended && receiver->state >= TROUPE_STATE_STOPPING))
             continue;
-        return sim_fail("actor %u was not told that the mailbox of %u has room again", from, to);
+        if (!sim_world.no_memory) /* to be told is what needs memory, not to be refused */
+            return sim_fail("actor %u was not told that the mailbox of %u has room again", from, to);
     }
     return true;
 }
 
-/* Every actor that can be seen is one that lives; the node's own are not ours to judge. */
+/* Every actor that can be seen is one that lives; the node's own, and pools, are judged elsewhere. */
 static bool on_seen(void *user, const troupe_peek *peek)
 {
     uint64_t *counts = user;
 
-    if (strncmp(peek->behavior->name, "troupe.", 7) == 0)
+    if (!sim_is_chaos(peek->behavior->name))
         counts[1]++;
     else if (model_actor_at(model_actor_of(peek->ref))->ended)
         sim_fail("an actor that has ended is seen");
@@ -256,7 +277,8 @@ bool model_rest(void)
     REST_ALL(model.timers, model.timers_from, rest_timer);
     REST_ALL(model.monitors, model.monitors_from, rest_monitor);
     REST_ALL(model.links, model.links_from, rest_link);
-    return rest_room() && outsider_rest_monitors() && subscriber_rest() && rest_scan();
+    return rest_room() && pools_rest() && timers_rest_probes() && inspector_rest() && outsider_rest_monitors() &&
+           subscriber_rest() && follow_rest() && groups_rest() && rest_scan();
 }
 
 bool model_end(uint64_t baseline)

@@ -2,15 +2,17 @@
  *
  * The simulator: one thread drives a whole system on virtual time, and a seed decides everything.
  *
- *   driver.c      the world: the virtual clock, which worker runs next and for how many turns, parking
- *   outsider.c    those who spawn, call, cast and stop by requests
- *   subscriber.c  those who read what actors publish
- *   chaos.c       the actors: a behavior that does something random in every turn; actions.c and messages.c say what
+ *   driver.c      the world: the virtual clock, which worker runs next and for how many turns, parking, failing memory
+ *   outsider.c    those who spawn, call, cast and stop by requests; inspector.c: who look inside, suspend, set timers
+ *   subscriber.c  those who read what actors publish; follow.c: the actors that do, and that watch groups
+ *   chaos.c       the actors: a behavior that does something random in every turn; actions.c and messages.c say what,
+ *                 and each with its rules: family.c (supervision), groups.c, timers.c (and probes), aside.c (postpone)
+ *   pools.c       pools and those who send them jobs; pool_worker.c, and the rules in pool_rules.c
  *   model.c       the rules: a shadow of the system that is told of every event, and says which one broke a promise;
  *                 model_life.c has those of start and end, children, monitors, names, timers
  *   rest.c        the rules that can be judged only when nothing is left to do at this instant
  *   main.c        the command line: many seeds, each twice
- *   planted.c     the proof that the rules bite: the same, against a build of the core with thirteen planted bugs
+ *   planted.c     the proof that the rules bite: the same, against a build of the core with planted bugs
  *
  * All that can be observed (who received what from whom, ends, downs, child events, answers) is folded into one hash,
  * the order signature (after Pony's systematic testing): the same seed gives the same signature, or something in the
@@ -26,6 +28,7 @@
 #include <troupe/system.h>
 
 #define SIM_WORKERS_MAX 4u
+#define SIM_BLOCKING_MAX 2u
 #define SIM_NAMES 8u         /* names that the actors fight for */
 #define SIM_REQUESTS_MAX 32u /* open requests of outsiders */
 #define SIM_POPULATION 40u   /* spawns pause above so many living actors */
@@ -56,12 +59,17 @@ struct sim_world {
     uint64_t signature;
     bool trace;
     bool ending; /* the shutdown has begun */
+    bool no_memory;   /* now and then an allocation fails */
+    bool spawns_fail; /* there are few slots, or little memory: a start may fail without being told */
     bool failed;
     char text[400];
 };
 extern struct sim_world sim_world;
 
 static inline uint64_t sim_now_ms(void) { return sim_world.now_ns / 1000000u; }
+
+/* Is that because an allocation was made to fail? */
+static inline bool sim_lacks_memory(int rc) { return rc == TROUPE_E_NO_MEMORY && sim_world.no_memory; }
 
 /* Note the first broken promise. Always returns false, so that a check can end with it. */
 bool sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -78,7 +86,8 @@ uint32_t sim_below(uint32_t n);
 /* "n0".. */
 troupe_view sim_name(uint32_t i);
 
-/* The behaviors. big: with a large state; trap: traps exits. */
-extern const troupe_behavior sim_chaos, sim_chaos_big, sim_chaos_trap;
+/* The behaviors. big: with a large state; trap: traps exits; blocking: on the blocking workers, if there are any. */
+extern const troupe_behavior sim_chaos, sim_chaos_big, sim_chaos_trap, sim_chaos_blocking;
+bool sim_is_chaos(const char *behavior);
 
 #endif

@@ -7,7 +7,20 @@
 
 #include "chaos.h"
 
+/* What the body of an event begins with. */
+struct event_body {
+    uint32_t actor, size;
+    uint64_t seq;
+};
+
 void subscriber_init(void);
+
+/* The type of an event, and the epoch of an actor's topic. */
+const char *subscriber_type(uint32_t actor, uint64_t seq);
+uint64_t subscriber_epoch(uint32_t actor);
+
+/* May this event be out of the ring by now? */
+bool subscriber_may_be_lost(uint32_t actor, uint64_t seq);
 
 /* An actor publishes some events. */
 void subscriber_publish(troupe_ctx *ctx, uint32_t self);

@@ -41,7 +41,7 @@ struct world {
 
 static struct world world;
 
-static void on_ended(void *user, troupe_ref actor, const char *behavior, const troupe_exit *exit)
+static inline void on_ended(void *user, troupe_ref actor, const char *behavior, const troupe_exit *exit)
 {
     (void)user;
     (void)actor;
@@ -51,7 +51,7 @@ static void on_ended(void *user, troupe_ref actor, const char *behavior, const t
     world.last_exit.detail = (troupe_view){0};
 }
 
-static int setup(void **state)
+static inline int setup(void **state)
 {
     troupe_system_config config = {.node = 7, .seed = 7, .ended = on_ended};
 
@@ -65,7 +65,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
+static inline int teardown(void **state)
 {
     (void)state;
     troupe__port_fail_after(0);
@@ -77,7 +77,7 @@ static int teardown(void **state)
 /* ---- driving ---- */
 
 /* Run what is due; returns the ns until there is more. */
-static uint64_t run_due(void)
+static inline uint64_t run_due(void)
 {
     uint64_t delay_ns;
 
@@ -88,7 +88,7 @@ static uint64_t run_due(void)
 }
 
 /* Let time go by, from deadline to deadline. */
-static void advance_ms(uint64_t ms)
+static inline void advance_ms(uint64_t ms)
 {
     uint64_t until_ns = world.now_ns + ms * NS_PER_MS, delay_ns;
 
@@ -98,14 +98,14 @@ static void advance_ms(uint64_t ms)
     run_due();
 }
 
-static void copy_view(char *dst, size_t cap, troupe_view src)
+static inline void copy_view(char *dst, size_t cap, troupe_view src)
 {
     assert_true(src.len < cap);
     memcpy(dst, src.len != 0 ? src.ptr : "", src.len);
     dst[src.len] = '\0';
 }
 
-static void on_done(troupe_request *request, const troupe_answer *answer)
+static inline void on_done(troupe_request *request, const troupe_answer *answer)
 {
     struct outcome *outcome = request->user;
 
@@ -123,7 +123,7 @@ static void on_done(troupe_request *request, const troupe_answer *answer)
     copy_view(outcome->body, answer->body.len + 1, answer->body);
 }
 
-static troupe_request request_new(void)
+static inline troupe_request request_new(void)
 {
     free(world.outcome.body);
     world.outcome = (struct outcome){0};
@@ -131,7 +131,7 @@ static troupe_request request_new(void)
 }
 
 /* Drive until the request is done. Time goes by only while nothing else can be done. */
-static int until_done(void)
+static inline int until_done(void)
 {
     for (int i = 0; !world.outcome.is_done; i++) {
         uint64_t delay_ns = run_due();
@@ -145,7 +145,7 @@ static int until_done(void)
     return world.outcome.error;
 }
 
-static int spawn(const char *behavior, const char *args)
+static inline int spawn(const char *behavior, const char *args)
 {
     troupe_spawn_opts opts = {.behavior = behavior, .args = troupe_body_json(args, strlen(args))};
     troupe_request request = request_new();
@@ -154,14 +154,14 @@ static int spawn(const char *behavior, const char *args)
     return until_done();
 }
 
-static troupe_ref must_spawn(const char *behavior, const char *args)
+static inline troupe_ref must_spawn(const char *behavior, const char *args)
 {
     assert_int_equal(spawn(behavior, args), 0);
     assert_true(troupe_ref_is_actor(world.outcome.ref));
     return world.outcome.ref;
 }
 
-static int call_body(troupe_ref ref, const char *type, troupe_body body, uint32_t timeout_ms)
+static inline int call_body(troupe_ref ref, const char *type, troupe_body body, uint32_t timeout_ms)
 {
     troupe_request request = request_new();
 
@@ -169,12 +169,12 @@ static int call_body(troupe_ref ref, const char *type, troupe_body body, uint32_
     return until_done();
 }
 
-static int call(troupe_ref ref, const char *type, const char *body)
+static inline int call(troupe_ref ref, const char *type, const char *body)
 {
     return call_body(ref, type, troupe_body_json(body, strlen(body)), 0);
 }
 
-static int stop(troupe_ref ref)
+static inline int stop(troupe_ref ref)
 {
     troupe_request request = request_new();
 
@@ -190,7 +190,7 @@ struct row {
     const char *says;
 };
 
-static void check_rows(troupe_ref ref, const struct row *rows, size_t count)
+static inline void check_rows(troupe_ref ref, const struct row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct row *row = &rows[i];
@@ -208,7 +208,7 @@ static void check_rows(troupe_ref ref, const struct row *rows, size_t count)
 
 #define CHECK_ROWS(ref, rows) check_rows(ref, rows, sizeof(rows) / sizeof(rows)[0])
 
-static void assert_app_error(const char *code, unsigned status)
+static inline void assert_app_error(const char *code, unsigned status)
 {
     assert_int_equal(world.outcome.error, TROUPE_E_APP);
     assert_string_equal(world.outcome.app_code, code);
@@ -216,14 +216,14 @@ static void assert_app_error(const char *code, unsigned status)
 }
 
 /* The reply has this text in it; the failure shows the reply. */
-static void assert_reply_has(const char *part)
+static inline void assert_reply_has(const char *part)
 {
     if (strstr(world.outcome.body, part) == NULL)
         assert_string_equal(world.outcome.body, part);
 }
 
 /* A reference inside a JSON text: args or body with one %s. */
-static const char *with_ref(const char *format, troupe_ref ref)
+static inline const char *with_ref(const char *format, troupe_ref ref)
 {
     static char text[512];
     char ref_text[TROUPE_REF_TEXT_MAX];

@@ -35,7 +35,7 @@ static void test_tables_are_whole(void **state)
                 assert_int_equal(troupe_json_validate(type->reply_schema, strlen(type->reply_schema), NULL), 0);
         }
     }
-    assert_int_equal(count, 7);
+    assert_in_range(count, 8, 64);
     assert_null(troupe_behaviors_at(UINT32_MAX));
 }
 

@@ -303,6 +303,56 @@ static void test_each_command_is_complete(void **state)
     assert_null(cli_command_find("spaw"));
 }
 
+static void test_times_in_turns_read_well(void **state)
+{
+    static const struct {
+        int64_t ns;
+        const char *text;
+    } rows[] = {
+        {-1, "-"},         {0, "0ns"},           {999, "999ns"},      {1000, "1.0us"},       {999949, "999.9us"},
+        {999950, "1.0ms"}, {12345678, "12.3ms"}, {999950000, "1.0s"}, {61000000000, "61.0s"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[32];
+        cli_nanoseconds_format(rows[i].ns, text, sizeof text);
+        assert_string_equal(text, rows[i].text);
+    }
+}
+
+static void test_spans_may_be_days(void **state)
+{
+    static const char *const bad[] = {"", "d", "0d", "50d", "1w", "1", "-1d", "99999999999999999999ms"};
+    uint64_t ms = 7;
+    uint32_t duration = 7;
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(cli_span_parse(bad[i], 49ull * 86400000, &ms), TROUPE_E_INVALID);
+    }
+    assert_int_equal(ms, 7);
+    assert_int_equal(cli_span_parse("49d", 49ull * 86400000, &ms), 0);
+    assert_true(ms == 49ull * 86400000);
+    assert_int_equal(cli_duration_parse("1d", &duration), TROUPE_E_INVALID); /* a timeout is no matter of days */
+    assert_int_equal(duration, 7);
+}
+
+static void test_a_row_ends_with_its_last_cell(void **state)
+{
+    struct table table;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *file = open_memstream(&text, &len);
+    (void)state;
+    assert_non_null(file);
+    table_init(&table, columns, 3);
+    add(&table, "... 3 more", "", "");
+    add(&table, "a", "1", "x");
+    table_write(&table, file);
+    table_fini(&table);
+    fclose(file);
+    assert_string_equal(text, "NAME        DEPTH  STATE\n... 3 more\na               1  x\n");
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +368,9 @@ int main(void)
         cmocka_unit_test(test_bytes_are_written_for_people),
         cmocka_unit_test(test_a_misspelt_command_is_guessed),
         cmocka_unit_test(test_each_command_is_complete),
+        cmocka_unit_test(test_times_in_turns_read_well),
+        cmocka_unit_test(test_spans_may_be_days),
+        cmocka_unit_test(test_a_row_ends_with_its_last_cell),
     };
     return cmocka_run_group_tests_name("client output", tests, NULL, NULL);
 }

@@ -33,7 +33,7 @@ static void test_a_reference_becomes_one_segment(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct http_request request;
-        assert_int_equal(troupe__request_info(rows[i].ref, &request, NULL), 0);
+        assert_int_equal(troupe__request_actor("GET", rows[i].ref, "", &request, NULL), 0);
         assert_string_equal(request.target, rows[i].target);
         assert_string_equal(request.method, "GET");
         troupe__request_fini(&request);
@@ -67,12 +67,13 @@ static void test_a_bad_reference_is_refused_and_said_why(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct http_request request;
         troupe_client_problem problem;
-        assert_int_equal(troupe__request_info(rows[i].ref, &request, &problem), rows[i].error);
+        assert_int_equal(troupe__request_actor("GET", rows[i].ref, "", &request, &problem), rows[i].error);
         assert_int_equal(problem.error, rows[i].error);
         assert_int_equal(problem.http_status, 0);
         assert_string_equal(problem.field, "ref");
         assert_non_null(strstr(problem.detail, rows[i].detail));
-        assert_int_equal(troupe__request_info(rows[i].ref, &request, NULL), rows[i].error); /* a problem is optional */
+        assert_int_equal(troupe__request_actor("GET", rows[i].ref, "", &request, NULL),
+                         rows[i].error); /* a problem is optional */
     }
 }
 
@@ -85,10 +86,10 @@ static void test_limits_of_names_and_words(void **state)
     (void)state;
 
     memset(name + 1, 'a', TROUPE_CLIENT_NAME_BYTES_MAX);
-    assert_int_equal(troupe__request_info(name, &request, NULL), 0);
+    assert_int_equal(troupe__request_actor("GET", name, "", &request, NULL), 0);
     troupe__request_fini(&request);
     name[1 + TROUPE_CLIENT_NAME_BYTES_MAX] = 'a';
-    assert_int_equal(troupe__request_info(name, &request, NULL), TROUPE_E_INVALID);
+    assert_int_equal(troupe__request_actor("GET", name, "", &request, NULL), TROUPE_E_INVALID);
 
     memset(word, 'a', TROUPE_CLIENT_WORD_BYTES_MAX);
     troupe_client_message message = {.ref = "@hits", .type = word};
@@ -105,7 +106,7 @@ static void test_the_longest_escaped_name_fits(void **state)
     struct http_request request;
     (void)state;
     memset(name + 1, ' ', TROUPE_CLIENT_NAME_BYTES_MAX);
-    assert_int_equal(troupe__request_info(name, &request, NULL), 0);
+    assert_int_equal(troupe__request_actor("GET", name, "", &request, NULL), 0);
     assert_int_equal(strlen(request.target), strlen("/v1/actors/@") + 3 * TROUPE_CLIENT_NAME_BYTES_MAX);
     troupe__request_fini(&request);
 }
@@ -282,6 +283,86 @@ static void test_a_path_must_be_one(void **state)
     }
 }
 
+/* ---- looking inside, timers, groups ---- */
+
+static void expect(int rc, struct http_request *request, const char *method, const char *target, const char *body)
+{
+    assert_int_equal(rc, 0);
+    assert_string_equal(request->method, method);
+    assert_string_equal(request->target, target);
+    if (body == NULL) {
+        assert_null(request->body);
+    } else {
+        assert_int_equal(request->body_len, strlen(body));
+        assert_memory_equal(request->body, body, strlen(body));
+    }
+    troupe__request_fini(request);
+}
+
+static void test_traces_and_timers_are_asked_for(void **state)
+{
+    struct http_request request;
+    troupe_client_problem problem;
+    json_t *by = json_pack("{s:i}", "by", 2);
+    troupe_client_timer timer = {.type = "add", .body = by, .after_ms = 5};
+    (void)state;
+    expect(troupe__request_trace("@a b", 7, true, &request, NULL), &request, "POST", "/v1/actors/@a%20b/trace",
+           "{\"messages\":7,\"bodies\":true}");
+    expect(troupe__request_trace("@a", 0, false, &request, NULL), &request, "POST", "/v1/actors/@a/trace",
+           "{\"bodies\":false}");
+    expect(troupe__request_timer_set("@a", "t", &timer, &request, NULL), &request, "PUT", "/v1/actors/@a/timers/t",
+           "{\"type\":\"add\",\"body\":{\"by\":2},\"after_ms\":5}");
+    timer = (troupe_client_timer){.type = "add", .every_ms = 9, .missed = "burst"};
+    expect(troupe__request_timer_set("@a", "t", &timer, &request, NULL), &request, "PUT", "/v1/actors/@a/timers/t",
+           "{\"type\":\"add\",\"every_ms\":9,\"missed\":\"burst\"}");
+    timer = (troupe_client_timer){.type = "add", .at = "x"};
+    expect(troupe__request_timer_set("@a", "t", &timer, &request, NULL), &request, "PUT", "/v1/actors/@a/timers/t",
+           "{\"type\":\"add\",\"at\":\"x\"}");
+    timer = (troupe_client_timer){.type = "add"};
+    expect(troupe__request_timer_set("@a", "t", &timer, &request, NULL), &request, "PUT", "/v1/actors/@a/timers/t",
+           "{\"type\":\"add\",\"after_ms\":0}");
+    expect(troupe__request_timer("DELETE", "@a", "t:1", &request, NULL), &request, "DELETE",
+           "/v1/actors/@a/timers/t%3A1", NULL);
+    assert_int_equal(troupe__request_timer("DELETE", "@a", "t/1", &request, &problem), TROUPE_E_INVALID);
+    assert_string_equal(problem.field, "timer");
+    timer = (troupe_client_timer){.type = "a b"};
+    assert_int_equal(troupe__request_timer_set("@a", "t", &timer, &request, &problem), TROUPE_E_INVALID);
+    assert_string_equal(problem.field, "type");
+    timer = (troupe_client_timer){.type = "add", .at = "\xff"};
+    assert_int_equal(troupe__request_timer_set("@a", "t", &timer, &request, &problem), TROUPE_E_INVALID);
+    assert_int_equal(troupe__request_behavior("a/b", &request, &problem), TROUPE_E_INVALID);
+    assert_string_equal(problem.field, "behavior");
+    json_decref(by);
+}
+
+static void test_groups_are_asked_with_their_scope(void **state)
+{
+    const troupe_client_group plain = {.name = "g"};
+    const troupe_client_group scoped = {.name = "g", .scope = "s"};
+    const troupe_client_group odd = {.name = "g", .scope = "s&t"};
+    const troupe_client_filter filter = {.limit = 5, .cursor = "c"};
+    const troupe_client_message message = {.type = "add", .body = "1", .body_len = 1, .timeout_ms = 50};
+    struct http_request request;
+    troupe_client_problem problem;
+    (void)state;
+    expect(troupe__request_member("PUT", &plain, "@a/b", &request, NULL), &request, "PUT",
+           "/v1/groups/g/members/@a%2Fb", NULL);
+    expect(troupe__request_member("DELETE", &scoped, "n.a.1.1", &request, NULL), &request, "DELETE",
+           "/v1/groups/g/members/n.a.1.1?scope=s", NULL);
+    expect(troupe__request_members(&scoped, &filter, &request, NULL), &request, "GET",
+           "/v1/groups/g?scope=s&limit=5&cursor=c", NULL);
+    expect(troupe__request_group_send("call", &scoped, &message, &request, NULL), &request, "POST",
+           "/v1/groups/g/call/add?scope=s&timeout=50ms", "1");
+    expect(troupe__request_group_send("cast", &plain, &message, &request, NULL), &request, "POST",
+           "/v1/groups/g/cast/add", "1");
+    assert_int_equal(troupe__request_member("PUT", &odd, "@a", &request, &problem), TROUPE_E_INVALID);
+    assert_string_equal(problem.field, "scope");
+    assert_int_equal(troupe__request_members(&(troupe_client_group){.name = ""}, &filter, &request, &problem),
+                     TROUPE_E_INVALID);
+    assert_string_equal(problem.field, "group");
+    assert_int_equal(troupe__request_member("PUT", &plain, "a", &request, &problem), TROUPE_E_BAD_REFERENCE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +380,8 @@ int main(void)
         cmocka_unit_test(test_a_stop_has_mode_reason_and_timeout),
         cmocka_unit_test(test_a_name_is_looked_up_without_its_at),
         cmocka_unit_test(test_a_path_must_be_one),
+        cmocka_unit_test(test_traces_and_timers_are_asked_for),
+        cmocka_unit_test(test_groups_are_asked_with_their_scope),
     };
     return cmocka_run_group_tests_name("client request", tests, NULL, NULL);
 }

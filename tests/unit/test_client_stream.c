@@ -17,6 +17,8 @@
 #include "src/transport.h"
 
 /* One connection. */
+#define STOP_FD 77 /* no file: the script tells whether it can be read */
+
 struct scene {
     int error;         /* the transport fails with it, after the bytes */
     int status;        /* 200 is a stream */
@@ -28,6 +30,7 @@ struct script {
     struct transport base;
     const struct scene *scenes; /* the last has status 0 and error 0 */
     size_t at;
+    size_t stops_behind; /* so many scenes; 0: never */
     uint64_t now_ms;
     uint32_t random;
     char log[4096]; /* what happened: ">" request, "~" wait, "." event */
@@ -74,11 +77,20 @@ static int follow(struct transport *base, const struct http_request *request, ui
 
 static uint64_t now_ms(struct transport *base) { return ((struct script *)base)->now_ms; }
 
-static void wait_ms(struct transport *base, uint32_t ms)
+static void wait_ms(struct transport *base, uint32_t ms, int stop_fd)
 {
     struct script *script = (struct script *)base;
+    assert_int_equal(stop_fd, STOP_FD);
     script->now_ms += ms;
     note(script, "~%u", (unsigned)ms);
+}
+
+/* The file can be read when so many scenes were played. */
+static bool is_stopped(struct transport *base, int stop_fd)
+{
+    struct script *script = (struct script *)base;
+    assert_int_equal(stop_fd, STOP_FD);
+    return script->stops_behind != 0 && script->at >= script->stops_behind;
 }
 
 static uint32_t random_bits(struct transport *base) { return ((struct script *)base)->random; }
@@ -119,13 +131,19 @@ static int play(const struct scene *scenes, const char *stop_at, uint32_t random
                 troupe_client_problem *problem)
 {
     struct reader reader = {.script = script, .stop_at = stop_at};
-    const troupe_client_stream_options options = {.ref = "@a", .on_event = on_event, .user = &reader};
+    const troupe_client_stream_options options = {
+        .ref = "@a", .on_event = on_event, .user = &reader, .stop_fd = STOP_FD};
     troupe_client *client = NULL;
-    *script = (struct script){
-        .base = {.follow = follow, .now_ms = now_ms, .wait_ms = wait_ms, .random = random_bits, .free = on_free},
-        .scenes = scenes,
-        .now_ms = 5000,
-        .random = random};
+    *script = (struct script){.base = {.follow = follow,
+                                       .now_ms = now_ms,
+                                       .wait_ms = wait_ms,
+                                       .is_stopped = is_stopped,
+                                       .random = random_bits,
+                                       .free = on_free},
+                              .scenes = scenes,
+                              .stops_behind = script->stops_behind,
+                              .now_ms = 5000,
+                              .random = random};
     assert_int_equal(troupe__client_new_on(&script->base, "http://node", &client, NULL), 0);
     int rc = troupe_client_stream(client, &options, problem);
     troupe_client_free(client);
@@ -134,7 +152,7 @@ static int play(const struct scene *scenes, const char *stop_at, uint32_t random
 
 static void check(const struct scene *scenes, const char *stop_at, int rc, const char *log)
 {
-    struct script script;
+    struct script script = {0};
     troupe_client_problem problem = {.error = 77};
     assert_int_equal(play(scenes, stop_at, 0, &script, &problem), rc);
     assert_string_equal(script.log, log);
@@ -260,6 +278,23 @@ static void test_the_reader_can_give_up_at_a_loss(void **state)
     check(scenes, "RETRY", 0, ">(.a");
 }
 
+/* What Ctrl-C does in the CLI: wherever the stream is, it ends well, and nothing is asked again. */
+static void test_a_stream_can_be_stopped_from_outside(void **state)
+{
+    const struct scene broken[] = {{.status = 200, .body = "data: a\n\n", .error = TROUPE_E_UNREACHABLE}, {0}};
+    const struct scene waiting[] = {
+        {.status = 200, .body = "data: a\n\n"}, {.error = TROUPE_E_UNREACHABLE}, {.status = 200, .body = ""}, {0}};
+    struct script script = {.stops_behind = 1};
+    troupe_client_problem problem = {.error = 77};
+    (void)state;
+    assert_int_equal(play(broken, NULL, 0, &script, &problem), 0);
+    assert_string_equal(script.log, ">(.a");
+    script = (struct script){.stops_behind = 2};
+    assert_int_equal(play(waiting, NULL, 0, &script, &problem), 0);
+    assert_string_equal(script.log, ">(.a~1000>");
+    assert_int_equal(problem.error, 77);
+}
+
 static void test_a_stream_that_cannot_be_read_is_a_failure(void **state)
 {
     char body[512];
@@ -272,7 +307,7 @@ static void test_a_stream_that_cannot_be_read_is_a_failure(void **state)
 static void test_the_wait_is_spread_and_bounded(void **state)
 {
     const struct scene scenes[] = {{.status = 200, .body = ""}, {.status = 200, .body = "data: a\n\n"}, {0}};
-    struct script script;
+    struct script script = {0};
     (void)state;
     assert_int_equal(play(scenes, "a", UINT32_MAX, &script, NULL), 0);
     assert_string_equal(script.log, ">(~501>(.a");
@@ -297,6 +332,26 @@ static void test_what_is_asked(void **state)
     assert_int_equal(troupe__request_stream(&options, &request, NULL), 0);
     assert_string_equal(request.target, "/v1/events");
     troupe__request_fini(&request);
+    static const struct {
+        troupe_client_stream_options options;
+        const char *target; /* NULL: refused */
+    } rows[] = {
+        {{.source = TROUPE_CLIENT_SOURCE_TRACE, .ref = "@a"}, "/v1/actors/@a/trace"},
+        {{.source = TROUPE_CLIENT_SOURCE_TRACE, .ref = "a"}, NULL},
+        {{.source = TROUPE_CLIENT_SOURCE_DEAD, .types = "x,y.*"}, "/v1/events/dead?types=x%2Cy.%2A"},
+        {{.source = TROUPE_CLIENT_SOURCE_GROUP, .group = "g"}, "/v1/groups/g/events"},
+        {{.source = TROUPE_CLIENT_SOURCE_GROUP, .group = "g", .scope = "s", .from = "oldest"},
+         "/v1/groups/g/events?scope=s&from=oldest"},
+        {{.source = TROUPE_CLIENT_SOURCE_GROUP, .group = "g/../x"}, NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int rc = troupe__request_stream(&rows[i].options, &request, &problem);
+        assert_int_equal(rc == 0, rows[i].target != NULL);
+        if (rc == 0) {
+            assert_string_equal(request.target, rows[i].target);
+            troupe__request_fini(&request);
+        }
+    }
     options.ref = "a";
     assert_int_equal(troupe__request_stream(&options, &request, &problem), TROUPE_E_BAD_REFERENCE);
     assert_string_equal(problem.field, "ref");
@@ -341,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_waits_grow_while_nothing_comes_and_start_over_when_something_does),
         cmocka_unit_test(test_the_nodes_advice_is_respected),
         cmocka_unit_test(test_the_reader_can_give_up_at_a_loss),
+        cmocka_unit_test(test_a_stream_can_be_stopped_from_outside),
         cmocka_unit_test(test_a_stream_that_cannot_be_read_is_a_failure),
         cmocka_unit_test(test_the_wait_is_spread_and_bounded),
         cmocka_unit_test(test_what_is_asked),

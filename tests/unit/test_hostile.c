@@ -9,24 +9,6 @@
 
 static struct lab lab;
 
-static int set_up(void **state)
-{
-    (void)state;
-    lab_open(&lab);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    lab_close(&lab);
-    return 0;
-}
-
-#define PUPPET(variable, mark)                                                                                         \
-    static struct puppet variable;                                                                                     \
-    variable = (struct puppet) { .letter = (mark) }
-
 static struct actor *slot_of(const struct puppet *puppet) { return slots_at(&lab.system->slots, puppet->ref.slot); }
 
 /* ---- a request that was cancelled in the answer of another lost its place to a new one, which timed out at once ---- */
@@ -157,7 +139,7 @@ static int bind_in_stop(troupe_ctx *ctx, struct puppet *self)
 
     self->number += troupe_monitor(ctx, self->other->ref, &monitor) == TROUPE_E_STATE;
     self->number += troupe_link(ctx, self->other->ref) == TROUPE_E_STATE;
-    self->number += troupe_supervise(ctx, 1, 1000) == TROUPE_E_STATE;
+    self->number += troupe_supervise(ctx, &(troupe_supervision){.restarts = 1, .period_ms = 1000}) == TROUPE_E_STATE;
     return 0;
 }
 
@@ -544,29 +526,27 @@ static void test_a_policy_or_restart_that_does_not_exist_is_refused(void **state
     assert_int_equal(actor.inits, 0);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_a_request_made_in_the_answer_of_another_has_its_own_deadline),
-        CASE(test_a_large_message_for_a_predecessor_does_not_make_the_mailbox_full_for_ever),
-        CASE(test_a_request_for_a_predecessor_does_not_lie_until_something_else_comes),
-        CASE(test_a_message_to_an_actor_that_is_not_made_yet_is_refused),
-        CASE(test_a_monitor_made_in_the_stop_hook_is_not_left_to_the_successor_in_the_slot),
-        CASE(test_a_flood_of_downs_to_oneself_does_not_overflow_the_mailbox),
-        CASE(test_a_sender_that_goes_on_into_a_full_mailbox_asks_for_room_once),
-        CASE(test_a_body_larger_than_the_whole_mailbox_is_too_large_not_full_for_ever),
-        CASE(test_a_thousand_deadlines_at_once_do_not_make_one_long_turn),
-        CASE(test_the_answer_of_a_request_starts_nothing_while_the_system_is_freed),
-        CASE(test_a_down_carries_all_the_words_of_the_end),
-        CASE(test_a_drain_ends_with_the_words_it_was_asked_for_with),
-        CASE(test_a_long_reason_to_stop_is_not_cut_inside_a_letter),
-        CASE(test_the_child_of_a_killed_parent_is_not_said_to_have_been_slow),
-        CASE(test_a_long_detail_of_an_error_is_cut_for_all_and_not_inside_a_letter),
-        CASE(test_a_very_long_start_timeout_is_not_a_short_one),
-        CASE(test_a_stop_mode_that_does_not_exist_is_refused),
-        CASE(test_a_policy_or_restart_that_does_not_exist_is_refused),
+        LAB_TEST(test_a_request_made_in_the_answer_of_another_has_its_own_deadline),
+        LAB_TEST(test_a_large_message_for_a_predecessor_does_not_make_the_mailbox_full_for_ever),
+        LAB_TEST(test_a_request_for_a_predecessor_does_not_lie_until_something_else_comes),
+        LAB_TEST(test_a_message_to_an_actor_that_is_not_made_yet_is_refused),
+        LAB_TEST(test_a_monitor_made_in_the_stop_hook_is_not_left_to_the_successor_in_the_slot),
+        LAB_TEST(test_a_flood_of_downs_to_oneself_does_not_overflow_the_mailbox),
+        LAB_TEST(test_a_sender_that_goes_on_into_a_full_mailbox_asks_for_room_once),
+        LAB_TEST(test_a_body_larger_than_the_whole_mailbox_is_too_large_not_full_for_ever),
+        LAB_TEST(test_a_thousand_deadlines_at_once_do_not_make_one_long_turn),
+        LAB_TEST(test_the_answer_of_a_request_starts_nothing_while_the_system_is_freed),
+        LAB_TEST(test_a_down_carries_all_the_words_of_the_end),
+        LAB_TEST(test_a_drain_ends_with_the_words_it_was_asked_for_with),
+        LAB_TEST(test_a_long_reason_to_stop_is_not_cut_inside_a_letter),
+        LAB_TEST(test_the_child_of_a_killed_parent_is_not_said_to_have_been_slow),
+        LAB_TEST(test_a_long_detail_of_an_error_is_cut_for_all_and_not_inside_a_letter),
+        LAB_TEST(test_a_very_long_start_timeout_is_not_a_short_one),
+        LAB_TEST(test_a_stop_mode_that_does_not_exist_is_refused),
+        LAB_TEST(test_a_policy_or_restart_that_does_not_exist_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,24 +5,6 @@
 
 static struct lab lab;
 
-static int set_up(void **state)
-{
-    (void)state;
-    lab_open(&lab);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    lab_close(&lab);
-    return 0;
-}
-
-#define PUPPET(variable, mark)                                                                                         \
-    static struct puppet variable;                                                                                     \
-    variable = (struct puppet) { .letter = (mark) }
-
 static void stop(struct puppet *puppet, enum troupe_stop_mode mode)
 {
     static struct lab_request done;
@@ -181,6 +163,81 @@ static void test_a_killed_context_does_nothing_more(void **state)
     assert_int_equal(actor.exit.cause, TROUPE_EXIT_KILLED);
     assert_int_equal(other.notes, 0);
     assert_true(lab_is_alive(&lab, &other));
+}
+
+/* What is asked of a context that is revoked, all of it in one turn, which is that of a call. */
+static int try_everything_after_a_kill(troupe_ctx *ctx, struct puppet *self)
+{
+    const troupe_body none = troupe_body_none();
+    const troupe_supervision how = {.strategy = TROUPE_ONE_FOR_ALL};
+    troupe_ref other = self->other->ref, ref;
+    troupe_group_counts counts;
+    troupe_handle handle;
+    uint64_t id;
+    char event_id[TROUPE_EVENT_ID_TEXT_MAX];
+
+    assert_int_equal(troupe_stop(ctx, self->ref, TROUPE_KILL, "enough"), 0);
+    const int results[] = {
+        troupe_call(ctx, other, "ask", none, 0, NULL, 0),
+        troupe_call_wait(ctx, other, "ask", none, 0, NULL, 0),
+        troupe_pause(ctx, 1, NULL, 0),
+        troupe_probe(ctx, other, 1, NULL, 0),
+        troupe_reply(ctx, none),
+        troupe_reply_error(ctx, TROUPE_E_LIMIT, ""),
+        troupe_reply_app_error(ctx, "x", 409, ""),
+        troupe_reply_keep(ctx, &handle),
+        troupe_reply_to(ctx, (troupe_handle){0, 0}, none),
+        troupe_postpone(ctx),
+        puppet_spawn(ctx, self, self->other, NULL),
+        troupe_started(ctx, 0),
+        troupe_supervise(ctx, &how),
+        troupe_child_terminate(ctx, 1),
+        troupe_child_restart(ctx, 1, &ref),
+        troupe_child_delete(ctx, 1),
+        troupe_demonitor(ctx, 1),
+        troupe_unlink(ctx, other),
+        troupe_name_release(ctx, troupe_view_of("x")),
+        troupe_timer_at(ctx, 1, "note", none, &id),
+        troupe_timer_every(ctx, 1, TROUPE_EVERY_SKIP, "note", none, &id),
+        troupe_timer_cancel(ctx, 1),
+        troupe_exit_after(ctx, other, 0, "", &id),
+        troupe_kill_after(ctx, other, 0, &id),
+        troupe_publish(ctx, "news", none),
+        troupe_publish_id(ctx, "news", none, event_id),
+        troupe_follow(ctx, other, NULL, TROUPE_FROM_NOW, (troupe_event_id){0, 0}, &id),
+        troupe_unfollow(ctx, 1),
+        troupe_group_join(ctx, NULL, "room"),
+        troupe_group_leave(ctx, NULL, "room"),
+        troupe_group_add(ctx, NULL, "room", other),
+        troupe_group_remove(ctx, NULL, "room", other),
+        troupe_group_watch(ctx, NULL, "room", &id),
+        troupe_group_unwatch(ctx, 1),
+        troupe_group_cast(ctx, NULL, "room", "note", none, &counts),
+        troupe_group_call(ctx, NULL, "room", "note", none, 0, NULL, NULL, 0),
+    };
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++)
+        if (results[i] != TROUPE_E_KILLED)
+            fail_msg("number %zu returned %d", i, results[i]);
+    return 0;
+}
+
+static void test_a_killed_context_refuses_everything(void **state)
+{
+    PUPPET(actor, 'a');
+    PUPPET(other, 'o');
+    static struct lab_request asked;
+
+    (void)state;
+    lab_spawn(&lab, &actor, NULL);
+    lab_spawn(&lab, &other, NULL);
+    actor.other = &other;
+    actor.on_ask = try_everything_after_a_kill;
+    lab_ask(&lab, &actor, &asked, 1000);
+    lab_run(&lab);
+    assert_int_equal(asked.times, 1);
+    assert_int_equal(asked.error, TROUPE_E_KILLED);
+    assert_int_equal(actor.exit.cause, TROUPE_EXIT_KILLED);
+    assert_int_equal(other.inits, 1);
 }
 
 static int kill_self_on_timer(troupe_ctx *ctx, struct puppet *self)
@@ -438,27 +495,26 @@ static void test_info_counts_children_timers_and_watchers(void **state)
     assert_int_equal(info.info_monitors, 1);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_an_actor_that_is_stopped_before_its_init_runs_nothing),
-        CASE(test_messages_wait_until_an_open_start_ends),
-        CASE(test_an_open_start_can_be_given_up),
-        CASE(test_what_waits_in_the_mailbox_is_answered_at_the_end),
-        CASE(test_a_killed_context_does_nothing_more),
-        CASE(test_nothing_follows_a_kill_from_a_hook),
-        CASE(test_a_down_for_an_ending_parent_is_dropped),
-        CASE(test_states_follow_each_other_and_end_at_stopped),
-        CASE(test_an_abnormal_end_ends_the_other_and_a_normal_one_does_not),
-        CASE(test_one_that_traps_is_told_of_the_end_instead),
-        CASE(test_after_unlink_each_ends_alone),
-        CASE(test_a_link_to_a_dead_actor_ends_the_linker),
-        CASE(test_each_monitor_gives_one_down_with_the_cause),
-        CASE(test_no_down_comes_after_demonitor_not_even_a_queued_one),
-        CASE(test_who_was_refused_is_told_once_when_there_is_room),
-        CASE(test_info_counts_children_timers_and_watchers),
+        LAB_TEST(test_an_actor_that_is_stopped_before_its_init_runs_nothing),
+        LAB_TEST(test_messages_wait_until_an_open_start_ends),
+        LAB_TEST(test_an_open_start_can_be_given_up),
+        LAB_TEST(test_what_waits_in_the_mailbox_is_answered_at_the_end),
+        LAB_TEST(test_a_killed_context_does_nothing_more),
+        LAB_TEST(test_a_killed_context_refuses_everything),
+        LAB_TEST(test_nothing_follows_a_kill_from_a_hook),
+        LAB_TEST(test_a_down_for_an_ending_parent_is_dropped),
+        LAB_TEST(test_states_follow_each_other_and_end_at_stopped),
+        LAB_TEST(test_an_abnormal_end_ends_the_other_and_a_normal_one_does_not),
+        LAB_TEST(test_one_that_traps_is_told_of_the_end_instead),
+        LAB_TEST(test_after_unlink_each_ends_alone),
+        LAB_TEST(test_a_link_to_a_dead_actor_ends_the_linker),
+        LAB_TEST(test_each_monitor_gives_one_down_with_the_cause),
+        LAB_TEST(test_no_down_comes_after_demonitor_not_even_a_queued_one),
+        LAB_TEST(test_who_was_refused_is_told_once_when_there_is_room),
+        LAB_TEST(test_info_counts_children_timers_and_watchers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,28 @@ static void test_what_goes_in_first_comes_out_first(void **state)
     assert_int_equal(runq_depth(&queue), 0);
 }
 
+static void test_the_place_in_front_is_filled_once_and_apart_from_the_ring(void **state)
+{
+    struct runq queue = {0};
+    struct actor *out[4];
+
+    (void)state;
+    assert_true(runq_is_empty(&queue));
+    assert_null(runq_take_front(&queue));
+    assert_true(runq_push_front(&queue, actor_no(1)));
+    assert_false(runq_push_front(&queue, actor_no(2)));
+    assert_false(runq_is_empty(&queue));
+    assert_int_equal(runq_depth(&queue), 0);
+    assert_int_equal(runq_take(&queue, out, 4), 0);
+    assert_true(runq_push(&queue, actor_no(2)));
+    assert_ptr_equal(runq_take_front(&queue), actor_no(1));
+    assert_null(runq_take_front_alone(&queue));
+    assert_true(runq_push_front(&queue, actor_no(3)));
+    assert_ptr_equal(runq_take_front_alone(&queue), actor_no(3));
+    assert_int_equal(runq_take(&queue, out, 4), 1);
+    assert_true(runq_is_empty(&queue));
+}
+
 static void test_a_full_queue_says_so_and_loses_nothing(void **state)
 {
     struct runq queue = {0};
@@ -217,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_goes_in_first_comes_out_first),
+        cmocka_unit_test(test_the_place_in_front_is_filled_once_and_apart_from_the_ring),
         cmocka_unit_test(test_a_full_queue_says_so_and_loses_nothing),
         cmocka_unit_test(test_random_pushes_and_takes_keep_the_order),
         cmocka_unit_test(test_batches_are_taken_in_the_order_they_came),

@@ -30,7 +30,7 @@ static int spawn_child(troupe_ctx *ctx, struct puppet *self)
 static int supervise(troupe_ctx *ctx, struct puppet *self)
 {
     (void)self;
-    return troupe_supervise(ctx, restarts_max, period_ms);
+    return troupe_supervise(ctx, &(troupe_supervision){.restarts = restarts_max, .period_ms = period_ms});
 }
 
 /* A parent with one child, both new. */

@@ -11,25 +11,6 @@
 
 static struct lab lab;
 
-static int set_up(void **state)
-{
-    (void)state;
-    lab_open(&lab);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    lab_close(&lab);
-    return 0;
-}
-
-/* The puppets of a test live as long as its system, which is freed in the tear-down. */
-#define PUPPET(variable, mark)                                                                                         \
-    static struct puppet variable;                                                                                     \
-    variable = (struct puppet) { .letter = (mark) }
-
 /* A subscriber. */
 struct reader {
     troupe_subscription subscription;
@@ -667,27 +648,26 @@ static void test_churn_of_subscribers_leaves_nothing(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_events_come_in_order_to_each_subscriber),
-        TEST(test_an_event_has_its_type_content_type_and_body),
-        TEST(test_a_subscriber_begins_where_it_says),
-        TEST(test_a_cursor_of_another_epoch_has_lagged),
-        TEST(test_another_incarnation_has_another_epoch),
-        TEST(test_a_subscriber_that_lags_is_told_how_much_it_missed),
-        TEST(test_a_topic_keeps_no_more_bytes_than_it_may),
-        TEST(test_an_event_stays_until_the_next_read),
-        TEST(test_ready_may_end_any_subscription),
-        TEST(test_a_flood_of_events_does_not_starve_actors),
-        TEST(test_topics_take_turns),
-        TEST(test_the_end_comes_behind_the_last_event),
-        TEST(test_a_subscriber_of_one_that_never_publishes_is_told_of_its_end),
-        TEST(test_who_is_not_there_has_no_topic),
-        TEST(test_what_cannot_be_published),
-        TEST(test_a_topic_of_the_system_is_published_without_a_worker),
-        TEST(test_a_publication_costs_one_notice_however_many_wait),
-        TEST(test_an_actor_without_topic_costs_what_it_did),
-        TEST(test_churn_of_subscribers_leaves_nothing),
+        LAB_TEST(test_events_come_in_order_to_each_subscriber),
+        LAB_TEST(test_an_event_has_its_type_content_type_and_body),
+        LAB_TEST(test_a_subscriber_begins_where_it_says),
+        LAB_TEST(test_a_cursor_of_another_epoch_has_lagged),
+        LAB_TEST(test_another_incarnation_has_another_epoch),
+        LAB_TEST(test_a_subscriber_that_lags_is_told_how_much_it_missed),
+        LAB_TEST(test_a_topic_keeps_no_more_bytes_than_it_may),
+        LAB_TEST(test_an_event_stays_until_the_next_read),
+        LAB_TEST(test_ready_may_end_any_subscription),
+        LAB_TEST(test_a_flood_of_events_does_not_starve_actors),
+        LAB_TEST(test_topics_take_turns),
+        LAB_TEST(test_the_end_comes_behind_the_last_event),
+        LAB_TEST(test_a_subscriber_of_one_that_never_publishes_is_told_of_its_end),
+        LAB_TEST(test_who_is_not_there_has_no_topic),
+        LAB_TEST(test_what_cannot_be_published),
+        LAB_TEST(test_a_topic_of_the_system_is_published_without_a_worker),
+        LAB_TEST(test_a_publication_costs_one_notice_however_many_wait),
+        LAB_TEST(test_an_actor_without_topic_costs_what_it_did),
+        LAB_TEST(test_churn_of_subscribers_leaves_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

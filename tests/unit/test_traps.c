@@ -8,25 +8,6 @@
 
 static struct lab lab;
 
-static int set_up(void **state)
-{
-    (void)state;
-    lab_open(&lab);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    lab_close(&lab);
-    return 0;
-}
-
-/* The puppets of a test live as long as its system, which is freed in the tear-down. */
-#define PUPPET(variable, mark)                                                                                         \
-    static struct puppet variable;                                                                                     \
-    variable = (struct puppet) { .letter = (mark) }
-
 /* ---- a kill looked like a normal end ---- */
 
 static int spawn_transient(troupe_ctx *ctx, struct puppet *self)
@@ -585,32 +566,30 @@ static void test_a_subscriber_that_lags_is_not_unsubscribed_silently(void **stat
     troupe_unsubscribe(&slow);
 }
 
-#define TRAP(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TRAP(test_a_killed_transient_child_is_started_again),
-        TRAP(test_a_name_is_still_held_in_the_stop_hook),
-        TRAP(test_the_end_of_a_former_holder_does_not_erase_the_successors_name),
-        TRAP(test_monitoring_a_dead_actor_gives_one_down),
-        TRAP(test_a_call_to_a_dead_actor_is_answered),
-        TRAP(test_a_call_without_a_reply_is_answered_at_once),
-        TRAP(test_a_call_whose_kept_handle_is_lost_with_its_keeper_is_answered),
-        TRAP(test_a_drain_waits_for_a_kept_call_but_not_for_ever),
-        TRAP(test_waiting_for_an_end_twice_answers_both),
-        TRAP(test_drain_handles_all_that_was_accepted_and_nothing_later),
-        TRAP(test_a_flood_in_the_system_lane_does_not_starve_messages),
-        TRAP(test_timers_end_with_their_actor),
-        TRAP(test_missed_ticks_are_skipped_unless_a_burst_was_asked_for),
-        TRAP(test_a_parent_ends_at_once_while_a_child_waits_in_backoff),
-        TRAP(test_a_shed_call_is_told_to_its_caller),
-        TRAP(test_a_mailbox_limit_of_zero_is_the_default_not_unlimited),
-        TRAP(test_children_end_orderly_and_in_reverse_order),
-        TRAP(test_a_kill_that_comes_late_does_not_hit_the_successor_in_the_slot),
-        TRAP(test_a_message_for_a_former_actor_does_not_reach_the_successor_in_the_slot),
-        TRAP(test_replied_then_stopped_is_a_reply_and_then_a_down),
-        TRAP(test_a_subscriber_that_lags_is_not_unsubscribed_silently),
+        LAB_TEST(test_a_killed_transient_child_is_started_again),
+        LAB_TEST(test_a_name_is_still_held_in_the_stop_hook),
+        LAB_TEST(test_the_end_of_a_former_holder_does_not_erase_the_successors_name),
+        LAB_TEST(test_monitoring_a_dead_actor_gives_one_down),
+        LAB_TEST(test_a_call_to_a_dead_actor_is_answered),
+        LAB_TEST(test_a_call_without_a_reply_is_answered_at_once),
+        LAB_TEST(test_a_call_whose_kept_handle_is_lost_with_its_keeper_is_answered),
+        LAB_TEST(test_a_drain_waits_for_a_kept_call_but_not_for_ever),
+        LAB_TEST(test_waiting_for_an_end_twice_answers_both),
+        LAB_TEST(test_drain_handles_all_that_was_accepted_and_nothing_later),
+        LAB_TEST(test_a_flood_in_the_system_lane_does_not_starve_messages),
+        LAB_TEST(test_timers_end_with_their_actor),
+        LAB_TEST(test_missed_ticks_are_skipped_unless_a_burst_was_asked_for),
+        LAB_TEST(test_a_parent_ends_at_once_while_a_child_waits_in_backoff),
+        LAB_TEST(test_a_shed_call_is_told_to_its_caller),
+        LAB_TEST(test_a_mailbox_limit_of_zero_is_the_default_not_unlimited),
+        LAB_TEST(test_children_end_orderly_and_in_reverse_order),
+        LAB_TEST(test_a_kill_that_comes_late_does_not_hit_the_successor_in_the_slot),
+        LAB_TEST(test_a_message_for_a_former_actor_does_not_reach_the_successor_in_the_slot),
+        LAB_TEST(test_replied_then_stopped_is_a_reply_and_then_a_down),
+        LAB_TEST(test_a_subscriber_that_lags_is_not_unsubscribed_silently),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,7 +30,7 @@ static int tear_down(void **state)
 {
     (void)state;
     troupe__wait_fini(&pool, &table);
-    bool clean = atomic_load(&pool.used_bytes) == 0;
+    bool clean = troupe__pool_used_bytes(&pool) == 0;
     troupe__pool_depot_fini(&depot);
     return clean ? 0 : -1;
 }

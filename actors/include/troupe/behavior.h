@@ -4,8 +4,8 @@
  * the table, and export it; actors/behaviors/ holds six of about a page each.
  *
  * A behavior's functions run one at a time for an actor, never at the same time on two threads, though each time
- * perhaps on another thread. They must not block, read a clock or touch globals; they reach the world through the
- * context (troupe/context.h). Each returns 0, or a negative TROUPE_E_... and then the actor fails with that reason
+ * perhaps on another thread. They must not block (but with TROUPE_BEHAVIOR_BLOCKING), read a clock or touch globals;
+ * they reach the world through the context (troupe/context.h). Each returns 0, or a negative TROUPE_E_... and then the actor fails with that reason
  * (troupe_fail() adds words). A failure is a value: nothing unwinds. */
 #ifndef TROUPE_BEHAVIOR_H
 #define TROUPE_BEHAVIOR_H
@@ -65,7 +65,9 @@ typedef struct troupe_child_event {
     troupe_exit exit;            /* ended, restarting */
 } troupe_child_event;
 
-/* One message type. The schemas are JSON Schema in the subset of docs/writing-a-behavior.md, or NULL. */
+/* One message type. The schemas are JSON Schema in the subset of docs/writing-a-behavior.md, or NULL. A node checks the
+ * bodies that come by REST and by sessions against body_schema (no body reads as {}), those of other actors it does
+ * not. */
 typedef struct troupe_type {
     const char *name;
     uint32_t flags;
@@ -82,6 +84,8 @@ typedef struct troupe_type {
 #define TROUPE_BEHAVIOR_TRAP_EXIT 2u /* a link's end comes to down() instead of ending the actor */
 #define TROUPE_BEHAVIOR_WRITABLE 4u /* wants TROUPE_MSG_WRITABLE after a TROUPE_E_FULL */
 #define TROUPE_BEHAVIOR_NAME_LOST 8u /* wants TROUPE_MSG_NAME_LOST */
+#define TROUPE_BEHAVIOR_BLOCKING 16u /* its functions may block: they run on the blocking workers, never elsewhere (but
+                                        where the host has none), one message a turn; fini alone must not block */
 
 typedef struct troupe_behavior {
     uint32_t abi;                /* TROUPE_BEHAVIOR_ABI */
@@ -102,12 +106,45 @@ typedef struct troupe_behavior {
     int (*child)(troupe_ctx *ctx, void *state, const troupe_child_event *event);
     void (*stop)(troupe_ctx *ctx, void *state, const troupe_exit *exit); /* last words; not after kill */
     void (*fini)(void *state);   /* frees what state owns; always the last, also after kill and a failed init */
+
+    /* Show the state to an operator: troupe_reply with a JSON document (troupe_reply_error when that cannot be). It runs
+     * between two messages, also while the actor waits in troupe_call_wait or is suspended, so it must change nothing
+     * and send nothing, and it should be quick: the actor pays for it. NULL: this behavior shows no state. */
+    int (*view)(troupe_ctx *ctx, const void *state);
+
+    /* What the first release did not have: a table without these is as good as one with zeros. */
+    const char *args_schema;     /* of args, as troupe_type.body_schema; or NULL */
 } troupe_behavior;
 
 #define TROUPE_STARTING 1        /* from init only: see above */
 
 /* The first two fields of every table. */
 #define TROUPE_BEHAVIOR_HEAD .abi = TROUPE_BEHAVIOR_ABI, .size = (uint32_t)sizeof(troupe_behavior)
+
+/* ---- a shared object with behaviors ---- */
+
+/* What `trouped --behavior FILE.so` looks for: the symbol troupe_exported_behaviors. */
+typedef struct troupe_export {
+    uint32_t magic;              /* TROUPE_EXPORT_MAGIC */
+    uint32_t abi;                /* TROUPE_BEHAVIOR_ABI of the headers that it was compiled with */
+    uint32_t behavior_bytes;     /* sizeof(troupe_behavior) there */
+    uint32_t type_bytes;         /* sizeof(troupe_type) there */
+    uint32_t count;
+    const troupe_behavior *const *behaviors;
+} troupe_export;
+
+#define TROUPE_EXPORT_MAGIC 0x70757274u /* "trup" */
+
+/* Export behaviors, once in a shared object: TROUPE_EXPORT_BEHAVIORS(&greeter, &counter); */
+#define TROUPE_EXPORT_BEHAVIORS(...)                                                                                   \
+    static const troupe_behavior *const troupe_exported_list[] = {__VA_ARGS__};                                        \
+    extern const troupe_export troupe_exported_behaviors;                                                              \
+    __attribute__((visibility("default"))) const troupe_export troupe_exported_behaviors = {                           \
+        TROUPE_EXPORT_MAGIC, TROUPE_BEHAVIOR_ABI, (uint32_t)sizeof(troupe_behavior), (uint32_t)sizeof(troupe_type),    \
+        (uint32_t)(sizeof troupe_exported_list / sizeof troupe_exported_list[0]), troupe_exported_list}
+
+/* The table of the first release ended behind fini; a smaller one is none. */
+#define TROUPE_BEHAVIOR_BYTES_MIN (offsetof(troupe_behavior, fini) + sizeof(void (*)(void *)))
 
 #include <troupe/context.h>
 

@@ -8,6 +8,7 @@
 #define TROUPE_CONTEXT_H
 
 #include <troupe/behavior.h>
+#include <troupe/event.h>
 
 /* ---- who and when ---- */
 
@@ -59,6 +60,11 @@ TROUPE_MUST_USE int troupe_call(troupe_ctx *ctx, troupe_ref to, const char *type
 TROUPE_MUST_USE int troupe_call_wait(troupe_ctx *ctx, troupe_ref to, const char *type, troupe_body body,
                                      uint32_t timeout_ms, troupe_reply_fn then, uint64_t tag);
 
+/* Handle no other message for so long (at most TROUPE_CALL_TIMEOUT_MS_MAX), then run `then`, with status 0: a pause of
+ * this actor that holds up no worker. Kill, stop and the system lane do not wait. It is one of the open calls.
+ * Fails: TROUPE_E_STATE when the actor waits already, and in stop; INVALID, LIMIT, NO_MEMORY */
+TROUPE_MUST_USE int troupe_pause(troupe_ctx *ctx, uint32_t delay_ms, troupe_reply_fn then, uint64_t tag);
+
 /* ---- answer the call that is being handled ---- */
 
 /* Each answers once; TROUPE_E_STATE when the message is no call or has its answer (or its handle was kept). */
@@ -76,11 +82,35 @@ typedef struct troupe_handle {
 } troupe_handle;
 TROUPE_MUST_USE int troupe_reply_keep(troupe_ctx *ctx, troupe_handle *ret_handle);
 
+/* The kept call itself, to look at it again or to pass it on; NULL when the handle was used or its caller's deadline has
+ * passed. Lives: until this function of the behavior returns or the handle is used. */
+const troupe_msg *troupe_kept_msg(troupe_ctx *ctx, troupe_handle handle);
+
 /* Answer a kept call; the handle is used up. TROUPE_E_STATE when it was used or its caller's deadline has passed. */
 TROUPE_MUST_USE int troupe_reply_to(troupe_ctx *ctx, troupe_handle handle, troupe_body body);
 TROUPE_MUST_USE int troupe_reply_error_to(troupe_ctx *ctx, troupe_handle handle, int error, const char *detail);
 TROUPE_MUST_USE int troupe_reply_app_error_to(troupe_ctx *ctx, troupe_handle handle, const char *code, unsigned status,
                                               const char *detail);
+
+/* How long the caller of the call at hand, or of a kept one, still waits: in ms, rounded up. 0: no longer, because it has
+ * its answer, has given up or has ended; or the message is no call, or is kept (then ask by the handle). For work that
+ * nobody wants any more, and for giving others no more time than one has: do not pass a 0 on, which is the default there. */
+uint32_t troupe_call_left_ms(const troupe_ctx *ctx);
+uint32_t troupe_kept_left_ms(const troupe_ctx *ctx, troupe_handle handle);
+
+/* ---- postpone ---- */
+
+/* Set the message at hand aside, a cast, a call or a timer's: it goes on waiting in the mailbox, counted in its bounds,
+ * until troupe_unpostpone. A call keeps its deadline. An end answers what is set aside as all that waits; a drain does not wait
+ * for it. While a timer's message is set aside the timer can still be cancelled.
+ * Fails: TROUPE_E_STATE for other messages, and when the call is answered, kept or set aside already; NO_MEMORY */
+TROUPE_MUST_USE int troupe_postpone(troupe_ctx *ctx);
+
+/* Handle all that was set aside once more, in the order of its coming and before everything newer, beginning after the
+ * running function. */
+void troupe_unpostpone(troupe_ctx *ctx);
+
+uint32_t troupe_postponed_count(const troupe_ctx *ctx);
 
 /* ---- life ---- */
 
@@ -101,7 +131,9 @@ typedef struct troupe_spawn_opts {
     uint32_t shutdown_timeout_ms;     /* 0: the default, 5 s; then the child is killed */
     uint32_t backoff_min_ms;          /* delay of the first restart in a row; it doubles, with jitter ... */
     uint32_t backoff_max_ms;          /* ... up to this, or the min if that is more; 0 and 0: restarts are immediate */
-    uint64_t child_tag;               /* comes back in child events */
+    uint64_t child_tag;               /* comes back in child events; names the child for the troupe_child_... functions */
+    bool significant;                 /* its own end may end this parent: troupe_supervision.auto_shutdown */
+    bool start_once;                  /* a first start that fails is final, whatever restart says */
     bool link;
     troupe_caller caller;             /* edges only: who asked */
 } troupe_spawn_opts;
@@ -122,11 +154,82 @@ int troupe_fail(troupe_ctx *ctx, int error, const char *detail);
 /* End another actor. 0 means the request is on its way. */
 TROUPE_MUST_USE int troupe_stop(troupe_ctx *ctx, troupe_ref ref, enum troupe_stop_mode mode, const char *detail);
 
-/* Be a supervisor: at most `restarts` restarts of children in `period_ms`, else this actor ends its children and
- * fails with TROUPE_EXIT_INTENSITY. Without it the defaults hold (3 in 5 s). */
-TROUPE_MUST_USE int troupe_supervise(troupe_ctx *ctx, uint32_t restarts, uint32_t period_ms);
+/* ---- supervise: any actor can; a child is known by its child_tag ---- */
 
-uint32_t troupe_children_count(const troupe_ctx *ctx);
+/* Who is started again when one child has failed (after Erlang's supervisor). */
+enum troupe_strategy {
+    TROUPE_ONE_FOR_ONE = 0,  /* it alone */
+    TROUPE_ONE_FOR_ALL = 1,  /* all: the others are stopped newest first, then all are started in order */
+    TROUPE_REST_FOR_ONE = 2  /* it and those that were started after it */
+};
+
+/* When the parent itself ends, normally, because children that are significant did (OTP 24). */
+enum troupe_auto_shutdown { TROUPE_AUTO_NEVER = 0, TROUPE_AUTO_ANY = 1, TROUPE_AUTO_ALL = 2 };
+
+typedef struct troupe_supervision {
+    enum troupe_strategy strategy;
+    enum troupe_auto_shutdown auto_shutdown;
+    uint32_t restarts, period_ms; /* more restarts in this time end the children and fail the parent
+                                     (TROUPE_EXIT_INTENSITY). period_ms 0: the defaults, 3 in 5 s */
+    uint32_t children_max;        /* more are refused with TROUPE_E_LIMIT; 0: no limit of its own */
+    bool keep_ended;              /* who ended for good stays listed, unless temporary: to be restarted or deleted */
+} troupe_supervision;
+
+/* How this actor treats its children; without it the zeroed one holds. Fails: INVALID, STATE in stop, NO_MEMORY. */
+TROUPE_MUST_USE int troupe_supervise(troupe_ctx *ctx, const troupe_supervision *how);
+
+uint32_t troupe_children_count(const troupe_ctx *ctx); /* that live */
+
+enum troupe_child_state {
+    TROUPE_CHILD_IS_STARTING = 1,
+    TROUPE_CHILD_IS_RUNNING = 2,
+    TROUPE_CHILD_IS_STOPPING = 3,   /* or draining */
+    TROUPE_CHILD_IS_RESTARTING = 4, /* it has ended and waits for its start: a backoff, or its turn in a group */
+    TROUPE_CHILD_IS_ENDED = 5       /* and stays so: terminated, or kept by troupe_supervision.keep_ended */
+};
+
+/* A child as its parent knows it. Views live until the next function that changes children, or the end of the turn. */
+typedef struct troupe_child {
+    uint64_t child;               /* its child_tag, or 0 */
+    troupe_ref ref;               /* zeroed while restarting and ended */
+    enum troupe_child_state state;
+    enum troupe_restart restart;
+    bool significant;
+    bool supervises;              /* its behavior cares for children of its own: it has a child() */
+    uint32_t restarts;            /* how often it was started again without being asked for */
+    troupe_view behavior, name;
+} troupe_child;
+
+typedef struct troupe_children {
+    uint32_t specs;               /* all that are listed */
+    uint32_t active;              /* ... that live */
+    uint32_t restarting;          /* ... that wait for their start */
+    uint32_t supervisors, workers; /* of specs: those that supervise, and the others */
+} troupe_children;
+
+/* Count the children. Costs the same however many there are. */
+void troupe_children_counts(const troupe_ctx *ctx, troupe_children *ret_counts);
+
+/* Look at each child in the order of the starts, also at those that do not live, until fn returns false.
+ * State: fn changes no children. */
+void troupe_children_each(const troupe_ctx *ctx, bool (*fn)(void *user, const troupe_child *child), void *user);
+
+/* The functions below find a child by its tag, which is not 0; when several have it, one of them. */
+
+/* Fails: TROUPE_E_NOT_FOUND */
+TROUPE_MUST_USE int troupe_child_find(const troupe_ctx *ctx, uint64_t child, troupe_child *ret_child);
+
+/* End a child for now: it stops, and is killed after its shutdown timeout; TROUPE_CHILD_ENDED follows. It stays listed
+ * as ended, unless it is temporary. One that does not live (it waits in backoff) is ended at once, without an event.
+ * Fails: NOT_FOUND, KILLED, STATE in stop, NO_MEMORY (then nothing has happened) */
+TROUPE_MUST_USE int troupe_child_terminate(troupe_ctx *ctx, uint64_t child);
+
+/* Start a child that is ended. A start that fails is not tried again: it is ended again.
+ * Fails: NOT_FOUND, STATE when it is not ended or while its group is being stopped, and as troupe_spawn */
+TROUPE_MUST_USE int troupe_child_restart(troupe_ctx *ctx, uint64_t child, troupe_ref *ret_ref);
+
+/* Forget a child that is ended. Fails: NOT_FOUND, STATE when it is not ended */
+TROUPE_MUST_USE int troupe_child_delete(troupe_ctx *ctx, uint64_t child);
 
 /* ---- links and monitors ---- */
 
@@ -138,6 +241,18 @@ TROUPE_MUST_USE int troupe_demonitor(troupe_ctx *ctx, uint64_t monitor); /* no d
 /* Die together: an abnormal end of one ends the other (or comes to down() with TROUPE_BEHAVIOR_TRAP_EXIT). */
 TROUPE_MUST_USE int troupe_link(troupe_ctx *ctx, troupe_ref ref);
 TROUPE_MUST_USE int troupe_unlink(troupe_ctx *ctx, troupe_ref ref);
+
+/* ---- probe: is it alive, and not stuck? ---- */
+
+/* Ask for a sign of life. It is given by the runtime, not by the behavior, and does not queue behind the messages of
+ * `ref`: also while it waits in call_wait, starts, or drains. `then` runs once in a later turn, with the status 0, or
+ * TROUPE_E_TIMEOUT when `ref` came to no end of its turn in time (0: the default, 5 s; a behavior with
+ * TROUPE_BEHAVIOR_BLOCKING is stuck in this sense while it blocks), or GONE. The answer does not queue behind the
+ * messages of this actor either: a deadline is judged after the answers that are there.
+ * Fails: GONE, NOT_FOUND, UNREACHABLE, and then `then` never runs; TROUPE_E_LIMIT (it is one of the open calls), INVALID,
+ *        STATE in stop and for oneself, NO_MEMORY */
+TROUPE_MUST_USE int troupe_probe(troupe_ctx *ctx, troupe_ref ref, uint32_t timeout_ms, troupe_reply_fn then,
+                                 uint64_t tag);
 
 /* ---- names ---- */
 
@@ -159,8 +274,34 @@ TROUPE_MUST_USE int troupe_timer_at(troupe_ctx *ctx, uint64_t at_ms, const char 
 TROUPE_MUST_USE int troupe_timer_every(troupe_ctx *ctx, uint64_t period_ms, enum troupe_every missed,
                                        const char *type, troupe_body body, uint64_t *ret_timer);
 
+/* Stop, or kill, an actor later: oneself, a child, anybody. The timer belongs to this actor: it ends with it, and then
+ * the other one lives on. What it needs is reserved now, so that exhausted memory saves nobody. Once the time has come
+ * the other one is told, and a cancel says TROUPE_E_NOT_FOUND. (Ractor's exit_after and kill_after.)
+ * Fails: as troupe_timer_after. */
+TROUPE_MUST_USE int troupe_exit_after(troupe_ctx *ctx, troupe_ref ref, uint64_t delay_ms, const char *detail,
+                                      uint64_t *ret_timer);
+TROUPE_MUST_USE int troupe_kill_after(troupe_ctx *ctx, troupe_ref ref, uint64_t delay_ms, uint64_t *ret_timer);
+
 /* Cancel always wins: the timer's message does not arrive any more. TROUPE_E_NOT_FOUND when it is over. */
 TROUPE_MUST_USE int troupe_timer_cancel(troupe_ctx *ctx, uint64_t timer);
+
+enum troupe_timer_what { TROUPE_TIMER_MESSAGE = 1, TROUPE_TIMER_STOP = 2, TROUPE_TIMER_KILL = 3 };
+
+/* A timer that runs. */
+typedef struct troupe_timer {
+    uint64_t id;                      /* for troupe_timer_cancel */
+    uint64_t due_ms;                  /* on the clock of troupe_now_ms; not after now: it waits in the mailbox */
+    uint64_t period_ms;               /* 0: once */
+    enum troupe_timer_what what;
+    enum troupe_every missed;
+    bool from_outside;                /* set by a client, not by the actor */
+    troupe_ref target;                /* of a stop or kill; else the actor itself */
+    char name[TROUPE_TYPE_BYTES_MAX + 1]; /* as a client knows it, else "" */
+    char type[TROUPE_TYPE_BYTES_MAX + 1]; /* of the message, else "" */
+} troupe_timer;
+
+/* List this actor's timers, in no order: at most `max` of them are written. Returns how many there are. */
+uint32_t troupe_timer_list(const troupe_ctx *ctx, troupe_timer *timers, uint32_t max);
 
 /* ---- events ---- */
 
@@ -173,9 +314,32 @@ TROUPE_MUST_USE int troupe_publish(troupe_ctx *ctx, const char *type, troupe_bod
 #define TROUPE_EVENT_ID_TEXT_MAX 40
 TROUPE_MUST_USE int troupe_publish_id(troupe_ctx *ctx, const char *type, troupe_body body, char *ret_id);
 
+/* Follow what another actor of this node publishes (Ractor's output port). Its events arrive in receive as
+ * TROUPE_MSG_EVENT, in their order: from is the publisher, tag *ret_follow, status how many events were lost before this
+ * one, because this actor was slower than the topic's ring. One message for each follow waits in the mailbox, needing no
+ * room, however many events there are: who is slow holds up nobody, is never thrown out, and its other messages get their
+ * turn between events. An actor that drains is given what was published until then.
+ *
+ * The last one has the type "" (troupe_msg_is_end): the publisher has ended, all it published was seen, and the follow is
+ * over. filter and what it points to are copied; NULL: all types. `after` counts with TROUPE_FROM_AFTER only.
+ * Fails: NOT_FOUND, GONE, UNREACHABLE, TROUPE_E_INVALID (the filter), LIMIT (TROUPE_FOLLOWS_PER_ACTOR_MAX),
+ * STATE in stop, NO_MEMORY. */
+TROUPE_MUST_USE int troupe_follow(troupe_ctx *ctx, troupe_ref publisher, const troupe_filter *filter,
+                                  enum troupe_from from, troupe_event_id after, uint64_t *ret_follow);
+
+/* No event of it arrives any more, also not one that waits. TROUPE_E_NOT_FOUND when it is over. */
+TROUPE_MUST_USE int troupe_unfollow(troupe_ctx *ctx, uint64_t follow);
+
+static inline bool troupe_msg_is_end(const troupe_msg *msg)
+{
+    return msg->kind == TROUPE_MSG_EVENT && msg->type_len == 0;
+}
+
 /* ---- log ---- */
 
 enum troupe_log_level { TROUPE_LOG_DEBUG = 0, TROUPE_LOG_INFO = 1, TROUPE_LOG_WARN = 2, TROUPE_LOG_ERROR = 3 };
 void troupe_log(troupe_ctx *ctx, enum troupe_log_level level, const char *text);
+
+#include <troupe/group.h>
 
 #endif

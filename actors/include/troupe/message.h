@@ -21,7 +21,11 @@ enum troupe_msg_kind {
     TROUPE_MSG_WRITABLE = 5,    /* the mailbox of `from`, which was full, is at half its depth again; op is NONE */
     TROUPE_MSG_UNDELIVERED = 6, /* a cast to `from` was accepted and then refused: status says why; op is NONE */
     TROUPE_MSG_ARGS = 7,        /* in init only: the spawn's args */
-    TROUPE_MSG_NAME_LOST = 8    /* the cluster has taken a name from this actor; body is the name, op is NONE */
+    TROUPE_MSG_NAME_LOST = 8,   /* the cluster has taken a name from this actor; body is the name, op is NONE */
+    TROUPE_MSG_EVENT = 9,       /* an event of a topic that this actor follows: from is the publisher, tag the id of the
+                                   subscription, status how many events were lost before this one; see troupe_follow */
+    TROUPE_MSG_GROUP = 10       /* a watched group: type is "join" or "leave", from the member, tag the watch, status how
+                                   many such were lost before this one; op is NONE; see troupe_group_watch */
 };
 
 #define TROUPE_OP_NONE 0xffffu  /* the type is not in the behavior's table */

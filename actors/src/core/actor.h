@@ -27,12 +27,20 @@
 
 /* Why the message lane is paused; each bit is set and cleared by the owner. */
 #define PAUSE_CALL 1u     /* troupe_call_wait: only that reply passes */
-#define PAUSE_STARTING 2u /* init has not ended: only replies and timers pass */
+#define PAUSE_STARTING 2u /* init has not ended: only replies, results and timers pass */
 #define PAUSE_STOPPING 4u /* children are being ended: nothing passes */
+#define PAUSE_SUSPENDED 8u /* by an operator: nothing but ARGS passes */
+#define PAUSE_TRACED 16u  /* no pause: each message is told to a trace */
 
 /* Marks: set by spawn, or any thread; a mark that was meant for a predecessor does no harm. */
 #define ACTOR_IS_CHILD 1u  /* it has a parent, which ends it when the node ends */
 #define ACTOR_HAS_TOPIC 2u /* there may be a topic for it in the table */
+#define ACTOR_IN_GROUP 8u  /* it may be a member of groups */
+#define ACTOR_TELLS_START 128u /* its parent waits for its start, hook or not */
+#define ACTOR_IS_SUSPENDED 16u /* as PAUSE_SUSPENDED and PAUSE_TRACED, for others to see */
+#define ACTOR_IS_TRACED 32u
+#define ACTOR_HAS_ALARM 64u /* its long mailbox was told already */
+#define ACTOR_BLOCKS 4u    /* it is run by blocking workers; set by spawn alone */
 
 #define ACTOR_STATE_INLINE_BYTES 48u
 #define SYSTEM_LANE_SHUT ((struct message *)(uintptr_t)1)
@@ -53,7 +61,7 @@ struct actor {
     _Atomic uint32_t bytes_max;
     _Atomic(struct kind *) kind;
     uint32_t slot;                         /* set once */
-    uint32_t parent_slot;                  /* 0: no parent; a parent outlives its children */
+    _Atomic uint32_t parent_slot;          /* set by spawn; 0: no parent; a parent outlives its children */
     uint32_t run_next;                     /* a slot: in the inject queue, or among a parent's ended children */
 
     /* Owner. */
@@ -63,6 +71,8 @@ struct actor {
     uint8_t exit_cause;                    /* valid from stopping on; the parent's when stopped */
     bool has_name : 1;                     /* it has had one */
     bool began : 1;                        /* init was run */
+    bool drains : 1;                       /* it drains, and ends by that: its children are drained too */
+    bool bursts : 1;                       /* it sent much in its last turn: whom it wakes comes next */
     bool ending;                           /* life.c has begun to end it */
     struct message *inbox_head, *inbox_tail;
     struct message *system_head;           /* what was taken from the system lane, oldest first */

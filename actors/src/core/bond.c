@@ -192,6 +192,17 @@ void troupe__bond_refuse(troupe_worker *worker, struct message *request, troupe_
     case SYSTEM_SPAWN:
         troupe__root_refuse(worker, request);
         break;
+    case SYSTEM_VIEW:
+    case SYSTEM_SUSPEND:
+    case SYSTEM_TRACE:
+    case SYSTEM_TIMER_SET:
+    case SYSTEM_TIMER_CANCEL:
+    case SYSTEM_TIMERS:
+        troupe__inspect_refuse(worker, request, target);
+        break;
+    case SYSTEM_PROBE:
+        troupe__probe_answer(worker, request, target, TROUPE_E_GONE);
+        break;
     default:
         troupe__message_free(&worker->pool, request);
     }

@@ -9,6 +9,7 @@
 #include "core/mailbox.h"
 #include "core/worker.h"
 
+#include "base/compiler.h"
 #include "base/mem.h"
 
 /* ---- ask ---- */
@@ -39,14 +40,7 @@ static int call(troupe_ctx *ctx, const troupe_ref *to, const char *type, const t
     wait->tag_or_period = tag;
     wait->pauses = pauses;
 
-    struct outgoing out = {.kind = TROUPE_MSG_CALL,
-                           .type = troupe_view_of(type),
-                           .body = body,
-                           .sender = actor,
-                           .reply_to = REPLY_ACTOR,
-                           .call_id = id,
-                           .deadline_ns = deadline_ns};
-    int rc = troupe__send(worker, to, &out, NULL);
+    int rc = troupe__send_call(ctx, to, type, body, id, deadline_ns);
     if (rc) {
         troupe__wait_remove(&extra->waits, wait);
         return rc;
@@ -108,14 +102,8 @@ static void fill_reply(struct message *reply, const struct message *asked, const
     reply->msg.app_code_len = (uint8_t)answer->app_code.len;
 }
 
-int troupe__answer(troupe_worker *worker, const struct message *asked, troupe_ref from, const troupe_answer *answer)
+static RARE struct message *new_reply(troupe_worker *worker, troupe_ref from, const troupe_answer *answer)
 {
-    if (asked->reply_to == REPLY_NOBODY)
-        return 0;
-    if (asked->reply_to == REPLY_REQUEST && asked->reply_worker == worker->index) {
-        troupe__request_complete(worker, asked->call_id, answer);
-        return 0;
-    }
     struct message_parts parts = {.what = MESSAGE_REPLY, .kind = TROUPE_MSG_REPLY, .from = from};
     char words[TROUPE_TYPE_BYTES_MAX + TROUPE_REASON_BYTES_MAX];
     if (answer->error) { /* an error's body: the application's code, then the detail */
@@ -128,7 +116,35 @@ int troupe__answer(troupe_worker *worker, const struct message *asked, troupe_re
     } else {
         parts.body = troupe_body_bytes(answer->body.ptr, answer->body.len, answer->content_type);
     }
-    struct message *reply = troupe__message_new(&worker->pool, &parts);
+    return troupe__message_new(&worker->pool, &parts);
+}
+
+/* The usual one: a small body and nothing else. */
+static inline struct message *new_usual_reply(troupe_worker *worker, troupe_ref from, const troupe_answer *answer)
+{
+    struct message *reply = troupe__message_take_small(&worker->pool, MESSAGE_REPLY, answer->body.len);
+    if (!reply)
+        return NULL;
+    reply->msg.kind = TROUPE_MSG_REPLY;
+    reply->msg.from = from;
+    reply->msg.type = "";
+    reply->msg.body = reply + 1;
+    reply->msg.body_len = (uint32_t)answer->body.len;
+    if (answer->body.len)
+        memcpy(reply + 1, answer->body.ptr, answer->body.len);
+    return reply;
+}
+
+int troupe__answer(troupe_worker *worker, const struct message *asked, troupe_ref from, const troupe_answer *answer)
+{
+    if (asked->reply_to == REPLY_NOBODY)
+        return 0;
+    if (asked->reply_to == REPLY_REQUEST && asked->reply_worker == worker->index) {
+        troupe__request_complete(worker, asked->call_id, answer);
+        return 0;
+    }
+    bool is_usual = !answer->error && !answer->content_type && answer->body.len <= TROUPE_SMALL_BODY_BYTES;
+    struct message *reply = is_usual ? new_usual_reply(worker, from, answer) : new_reply(worker, from, answer);
     if (!reply)
         return TROUPE_E_NO_MEMORY;
     fill_reply(reply, asked, answer);
@@ -201,6 +217,14 @@ static int reply_now(troupe_ctx *ctx, const troupe_answer *answer)
     return rc;
 }
 
+static int reply_error_now(troupe_ctx *ctx, const troupe_answer *answer)
+{
+    int rc = reply_now(ctx, answer);
+    if (rc == 0 && ctx->message->what == MESSAGE_USER)
+        troupe__inspect_note_error(ctx, answer->error, answer->detail);
+    return rc;
+}
+
 int troupe_reply(troupe_ctx *ctx, troupe_body body)
 {
     troupe_answer answer = {.body = {body.ptr, body.len}, .content_type = body.content_type};
@@ -212,7 +236,7 @@ int troupe_reply_error(troupe_ctx *ctx, int error, const char *detail)
     if (error >= 0)
         return TROUPE_E_INVALID;
     troupe_answer answer = {.error = error, .detail = troupe__reason_cut(troupe_view_of(detail))};
-    return reply_now(ctx, &answer);
+    return reply_error_now(ctx, &answer);
 }
 
 static bool app_error_is_valid(troupe_view code, unsigned status)
@@ -226,7 +250,7 @@ int troupe_reply_app_error(troupe_ctx *ctx, const char *code, unsigned status, c
                             .app_code = troupe_view_of(code),
                             .app_status = (uint16_t)status,
                             .detail = troupe__reason_cut(troupe_view_of(detail))};
-    return app_error_is_valid(answer.app_code, status) ? reply_now(ctx, &answer) : TROUPE_E_INVALID;
+    return app_error_is_valid(answer.app_code, status) ? reply_error_now(ctx, &answer) : TROUPE_E_INVALID;
 }
 
 int troupe_reply_keep(troupe_ctx *ctx, troupe_handle *ret_handle)
@@ -234,7 +258,7 @@ int troupe_reply_keep(troupe_ctx *ctx, troupe_handle *ret_handle)
     struct actor *actor = ctx->actor;
     if (actor_is_killed(actor))
         return TROUPE_E_KILLED;
-    if (ctx->answered || !ctx->message)
+    if (ctx->answered || !ctx->message || ctx->message->what != MESSAGE_USER) /* a view answers at once */
         return TROUPE_E_STATE;
     struct extra *extra = troupe__extra(&ctx->worker->pool, actor);
     if (!extra)
@@ -249,6 +273,14 @@ int troupe_reply_keep(troupe_ctx *ctx, troupe_handle *ret_handle)
     ctx->kept = ctx->answered = true;
     *ret_handle = (troupe_handle){(uint32_t)id, (uint32_t)(id >> 32)};
     return 0;
+}
+
+const troupe_msg *troupe_kept_msg(troupe_ctx *ctx, troupe_handle handle)
+{
+    struct extra *extra = ctx->actor->extra;
+    uint64_t id = (uint64_t)handle.generation << 32 | handle.index;
+    const struct wait *wait = extra ? troupe__wait_find(&extra->waits, id, WAIT_KEPT) : NULL;
+    return wait && wait->deadline_ns > ctx->worker->now_ns ? &wait->message->msg : NULL;
 }
 
 static int reply_kept(troupe_ctx *ctx, troupe_handle handle, const troupe_answer *answer)

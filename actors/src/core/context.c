@@ -52,9 +52,10 @@ troupe_ref troupe_self(const troupe_ctx *ctx) { return actor_ref(ctx->worker->sy
 troupe_ref troupe_parent(const troupe_ctx *ctx)
 {
     const troupe_system *system = ctx->worker->system;
-    if (!ctx->actor->parent_slot)
+    uint32_t parent_slot = atomic_load_relaxed(&ctx->actor->parent_slot);
+    if (!parent_slot)
         return (troupe_ref){0};
-    return actor_ref(system, slots_at(&system->slots, ctx->actor->parent_slot));
+    return actor_ref(system, slots_at(&system->slots, parent_slot));
 }
 
 troupe_view troupe_self_name(const troupe_ctx *ctx)
@@ -62,8 +63,8 @@ troupe_view troupe_self_name(const troupe_ctx *ctx)
     struct actor *actor = ctx->actor;
     if (!actor->has_name)
         return (troupe_view){"", 0};
-    troupe__names_copy(&ctx->worker->system->names, actor->slot, actor_generation(actor), ctx->name);
-    return troupe_view_of(ctx->name);
+    troupe__names_copy(&ctx->worker->system->names, actor->slot, actor_generation(actor), ctx->worker->self_name);
+    return troupe_view_of(ctx->worker->self_name);
 }
 
 uint64_t troupe_now_ms(const troupe_ctx *ctx) { return ctx->worker->now_ns / NS_PER_MS; }

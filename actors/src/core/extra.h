@@ -16,6 +16,25 @@
 
 struct actor;
 struct troupe_topic;
+struct follow_table;
+struct group_call;
+struct trace;
+
+/* The last error that an actor answered with. */
+struct last_error {
+    int error;
+    uint64_t at_ms;
+    uint8_t len;
+    char detail[TROUPE_REASON_BYTES_MAX + 1];
+};
+
+/* A timer that a client has set under a name of its own. */
+struct named_timer {
+    struct named_timer *next;
+    uint64_t wait;            /* its entry, unless it is over */
+    uint8_t len;
+    char name[TROUPE_TYPE_BYTES_MAX];
+};
 
 /* ---- waits: all that has a deadline, in one table with a heap by deadline ---- */
 
@@ -24,9 +43,10 @@ enum wait_kind {
     WAIT_CALL,        /* a call of this actor: then, tag */
     WAIT_KEPT,        /* a call that this actor answers later: message */
     WAIT_TIMER,       /* message, period */
+    WAIT_FIRED,       /* a one-shot timer whose function runs: over, unless its message is postponed */
     WAIT_START,       /* the start deadline */
-    WAIT_SHUTDOWN,    /* a child's shutdown timeout */
-    WAIT_RESTART      /* a child's backoff: child */
+    WAIT_SHUTDOWN,    /* a child's shutdown timeout: its slot */
+    WAIT_RESTART      /* a child's backoff: child; NULL: that of a group */
 };
 
 struct wait {
@@ -36,6 +56,7 @@ struct wait {
     uint8_t kind;             /* enum wait_kind */
     bool pauses;              /* CALL: by troupe_call_wait */
     bool in_mailbox;          /* TIMER: its message is on its way */
+    bool is_delay;            /* CALL: by troupe_pause: its deadline is what is waited for */
     bool overdue;             /* CALL: its deadline passed while the actor waits for another call */
     uint8_t every;            /* TIMER: enum troupe_every */
     union {
@@ -43,7 +64,7 @@ struct wait {
         struct message *message; /* KEPT, TIMER */
         struct child *child;  /* RESTART */
     };
-    uint64_t tag_or_period;   /* CALL: tag. TIMER: period in ns, 0: once */
+    uint64_t tag_or_period;   /* CALL: tag. TIMER: period in ns, 0: once. SHUTDOWN: slot */
 };
 
 #define WAIT_NOT_IN_HEAP UINT32_MAX
@@ -88,33 +109,72 @@ struct bond_table {
 
 /* ---- children ---- */
 
+/* Which start of a child this is, for what becomes of it when it fails. */
+enum child_start { CHILD_FIRST = 0, CHILD_BY_HAND, CHILD_AGAIN };
+
 /* A child that is started again, or has wishes of its own: a tag, a shutdown timeout. Others are linked through their
- * slots and have none. */
+ * slots and have none.
+ *
+ *   lives      slot: the present incarnation
+ *   restarting restart_wait: its backoff; or pending: it is started with its group, or a decision is under way
+ *   ended      none of these: it was terminated, or ended for good and is kept */
 struct child {
     struct child *next, *prev; /* start order */
-    uint32_t slot;             /* of the present incarnation; 0: it waits for its restart */
+    struct child *tag_next;    /* in its bucket */
+    uint32_t slot;
     uint32_t seq;              /* order among all children */
     uint32_t attempts;         /* restarts in a row, for the backoff */
+    uint32_t restarts;         /* ever */
     uint64_t started_ns;
     uint64_t restart_wait;     /* the WAIT_RESTART entry while it waits, else 0 */
+    uint64_t shutdown_wait;    /* the WAIT_SHUTDOWN entry of troupe_child_terminate, else 0 */
     struct restart_window *window; /* under the node's supervisor: its own */
+    uint8_t start;             /* enum child_start */
+    bool pending;
+    bool terminating;          /* told to end by troupe_child_terminate */
+    bool supervises;
+    bool counted;              /* in significant_count */
     troupe_spawn_opts opts;    /* its views point into text */
     size_t block_bytes;
     char text[];               /* args, then behavior NUL name content type NUL */
 };
 
+/* A restart of several: see restart.c. */
+enum group_phase { GROUP_IDLE = 0, GROUP_STOPPING, GROUP_WAITING, GROUP_STARTING };
+
+struct child_group {
+    uint8_t phase;             /* enum group_phase */
+    uint32_t from_seq;         /* those from here on are members */
+    uint64_t delay_ns;         /* between the last end and the first start */
+    uint64_t wait;             /* the WAIT_RESTART entry, or 0 */
+    struct child *cursor;      /* stopping: none behind it lives. starting: none before it is pending */
+    struct child *starting;    /* the one whose start is awaited */
+};
+
 struct child_list {
     uint32_t first, last;      /* slots of those without struct child, by sibling_next and sibling_prev */
     struct child *specs_first, *specs_last;
+    struct child **tags;       /* specs with a tag, by it; NULL: none yet, or no memory: then they are walked */
+    uint32_t tags_mask, tags_count;
     uint32_t count;            /* living children of both sorts */
+    uint32_t plain_count;      /* of those: without struct child */
+    uint32_t specs_count, restarting_count;
+    uint32_t supervisors_count; /* of both sorts */
+    uint32_t significant_count; /* that live or will */
     uint32_t next_seq;
     struct child *restarting;  /* the one that troupe__child_add is called for again */
+    struct child *deciding;    /* its end is being told to the behavior; NULL when that has dropped it */
     uint64_t shutdown_wait;    /* the WAIT_SHUTDOWN entry, or 0 */
     uint32_t stopping_slot;    /* the child that was told to stop, or 0 */
     uint32_t restarts;         /* ever */
     bool window_per_child;     /* the node's supervisor: a child that fails too often is given up alone */
+    bool swept;                /* this actor ends, and those who do not live have been dropped */
+    bool keep_ended;
+    uint8_t strategy, auto_shutdown; /* enum troupe_strategy, troupe_auto_shutdown */
+    uint32_t children_max;
     struct restart_window *window; /* made at the first restart */
     uint32_t restarts_max, restart_period_ms;
+    struct child_group group;
 };
 
 struct extra {
@@ -127,6 +187,8 @@ struct extra {
     uint64_t askers_look_ns;   /* draining: when to look next whether those it owes replies are still there */
     struct message *args;      /* kept while init is open: who waits for the start */
     struct message *deferred_head, *deferred_tail; /* messages that wait while the lane is paused */
+    struct message *postponed_head, *postponed_tail; /* set aside by the behavior; older than those: postpone.c */
+    uint32_t postponed_count;
     struct bond_table bonds;
     uint64_t last_monitor;     /* ids count up and are never used twice */
     struct message *late_watchers; /* requests that came while the actor was ending; linked by next */
@@ -137,6 +199,13 @@ struct extra {
     struct message *stop_waiters; /* SYSTEM_STOP requests, answered at the end; linked by next */
     struct message *exit_detail;  /* words of the end, in a message; or NULL */
     struct troupe_topic *topic;   /* held, once it has published; or NULL */
+    struct follow_table *follows; /* made on first use */
+    struct group_call *group_calls; /* multi-calls that are not over, newest first */
+    uint32_t group_calls_count;
+    struct trace *trace;          /* while it is traced; trace.h */
+    bool has_trace_place;         /* it was, and the table knows of it */
+    struct named_timer *named_timers; /* set by clients; some may be over: timer.c */
+    struct last_error *last_error; /* or NULL: it has answered with none */
 };
 
 /* The actor's extra, made when there is none; NULL when memory is exhausted. */

@@ -26,7 +26,15 @@ static bool peek_at(troupe_system *system, struct actor *actor, uint32_t generat
     ret_peek->mailbox_policy = (enum troupe_mailbox_policy)atomic_load_relaxed(&actor->policy);
     ret_peek->processed = atomic_load_relaxed(&actor->processed);
     ret_peek->started_ms = atomic_load_relaxed(&actor->started_ms);
+    uint8_t marks = atomic_load_relaxed(&actor->marks);
+    uint32_t parent_slot = atomic_load_relaxed(&actor->parent_slot);
+    ret_peek->is_suspended = marks & ACTOR_IS_SUSPENDED;
+    ret_peek->is_traced = marks & ACTOR_IS_TRACED;
+    ret_peek->parent = (troupe_ref){0};
+    if (parent_slot) /* it outlives its children, so its generation is right if this one's is */
+        ret_peek->parent = actor_ref(system, slots_at(&system->slots, parent_slot));
     troupe__names_copy(&system->names, actor->slot, generation, ret_peek->name);
+    atomic_thread_fence(memory_order_acquire); /* what was read above was read before the generation */
     return actor_generation(actor) == generation;
 }
 
@@ -89,12 +97,19 @@ static void fill_info(troupe_system *system, struct actor *actor, troupe_info *i
     memset(info, 0, sizeof *info);
     peek_at(system, actor, actor_generation(actor), &info->peek);
     uint32_t state_bytes = actor_kind(actor)->behavior->state_bytes;
-    info->memory_bytes = (uint32_t)sizeof *actor + (state_bytes > ACTOR_STATE_INLINE_BYTES ? state_bytes : 0);
-    if (actor->parent_slot)
-        info->parent = actor_ref(system, slots_at(&system->slots, actor->parent_slot));
+    info->parent = info->peek.parent;
+    info->mailbox_bytes = info->peek.mailbox_bytes + (uint64_t)info->peek.mailbox_depth * sizeof(struct message);
+    info->memory_bytes = sizeof *actor + (state_bytes > ACTOR_STATE_INLINE_BYTES ? state_bytes : 0) + info->mailbox_bytes;
     if (!extra)
         return;
-    info->memory_bytes += (uint32_t)(sizeof *extra + extra->waits.capacity * (sizeof(struct wait) + sizeof(uint32_t)) +
+    if (extra->last_error) {
+        const struct last_error *last = extra->last_error;
+        info->last_error = last->error;
+        info->last_error_ms = last->at_ms;
+        memcpy(info->last_error_detail, last->detail, last->len);
+        info->last_error_detail[last->len] = '\0';
+    }
+    info->memory_bytes += (sizeof *extra + extra->waits.capacity * (sizeof(struct wait) + sizeof(uint32_t)) +
                                      extra->bonds.count * sizeof(struct bond));
     info->links_count = extra->bonds.counts[BOND_LINK];
     info->monitors_count = extra->bonds.counts[BOND_MONITORS];
@@ -128,9 +143,9 @@ uint64_t troupe__system_memory(const troupe_system *system)
 {
     uint64_t bytes = troupe__heap_bytes();
     uint64_t actors = 0; /* a worker alone may have ended more than it spawned: the sum is right */
-    for (uint32_t i = 0; i < system->config.workers; i++) {
+    for (uint32_t i = 0; i < troupe__workers_all(system); i++) {
         const troupe_worker *worker = system->workers[i];
-        bytes += atomic_load_relaxed(&worker->pool.used_bytes);
+        bytes += troupe__pool_used_bytes(&worker->pool);
         actors += atomic_load_relaxed(&worker->stats.spawned) - atomic_load_relaxed(&worker->stats.ended);
     }
     return bytes + ((int64_t)actors > 0 ? actors * sizeof(struct actor) : 0);
@@ -155,17 +170,47 @@ static void sum_worker(troupe_stats *sum, const struct worker_stats *stats)
     SUM(dead_gone);
     SUM(dead_shed);
     SUM(timeouts);
+    SUM(turns_blocking);
 #undef SUM
 }
 
 void troupe_system_stats(troupe_system *system, troupe_stats *ret_stats)
 {
     troupe_stats sum = {0};
-    for (uint32_t i = 0; i < system->config.workers; i++)
-        sum_worker(&sum, &system->workers[i]->stats);
+    for (uint32_t i = 0; i < troupe__workers_all(system); i++) {
+        const troupe_worker *worker = system->workers[i];
+        sum_worker(&sum, &worker->stats);
+        sum.blocking_busy += worker->is_blocking && atomic_load_relaxed(&worker->turn_actor);
+    }
+    sum.blocking_waiting = atomic_load_relaxed(&system->blocking.count);
     sum.actors = sum.spawned > sum.ended ? sum.spawned - sum.ended : 0;
     sum.names = atomic_load_relaxed(&system->names.count);
     sum.memory_bytes = troupe__system_memory(system);
+    sum.alarms_set = atomic_load_relaxed(&system->alarms.set);
+    sum.alarms_missed = atomic_load_relaxed(&system->alarms.missed);
+    *ret_stats = sum;
+}
+
+static void sum_kind(troupe_behavior_stats *sum, const struct kind_stats *stats)
+{
+    sum->spawned += atomic_load_relaxed(&stats->spawned);
+    sum->ended += atomic_load_relaxed(&stats->ended);
+    sum->failed += atomic_load_relaxed(&stats->failed);
+    sum->messages += atomic_load_relaxed(&stats->messages);
+    sum->turns += atomic_load_relaxed(&stats->turns);
+    sum->busy_ns += atomic_load_relaxed(&stats->busy_ns);
+}
+
+void troupe_system_behavior_stats(troupe_system *system, const troupe_behavior *behavior,
+                                  troupe_behavior_stats *ret_stats)
+{
+    troupe_behavior_stats sum = {0};
+    uint32_t count = atomic_load_acquire(&system->kinds_count), index = 0;
+    while (index < count && system->kinds[index].behavior != behavior)
+        index++;
+    for (uint32_t i = 0; index < count && i < troupe__workers_all(system); i++)
+        sum_kind(&sum, &system->workers[i]->kind_stats[index]);
+    sum.actors = sum.spawned > sum.ended ? sum.spawned - sum.ended : 0;
     *ret_stats = sum;
 }
 

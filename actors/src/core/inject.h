@@ -30,6 +30,7 @@ struct inject_queue {
     uint32_t oldest;        /* index of the oldest batch */
     uint32_t batches_count;
     uint32_t takes;         /* with a young batch at hand */
+    bool in_order;          /* set once: the oldest comes first, young or not */
     struct inject_batch batches[INJECT_BATCHES]; /* a ring */
 };
 
@@ -68,7 +69,7 @@ static inline uint32_t inject_take(struct inject_queue *queue, const struct slot
     if (waiting) {
         struct inject_batch *oldest = &queue->batches[queue->oldest];
         struct inject_batch *newest = &queue->batches[(queue->oldest + queue->batches_count - 1) % INJECT_BATCHES];
-        bool in_depth = newest->is_young && ++queue->takes % INJECT_OLDEST_EVERY != 0;
+        bool in_depth = newest->is_young && !queue->in_order && ++queue->takes % INJECT_OLDEST_EVERY != 0;
         struct inject_batch *batch = in_depth ? newest : oldest;
         while (taken < n && taken < share && batch->first) {
             out[taken] = slots_at(slots, batch->first);

@@ -10,7 +10,7 @@
  *   1. the mailbox refuses; what waits in it, and the calls that were kept, are answered with an error
  *   2. the children end, newest first, each with its shutdown timeout, then by kill
  *   3. the stop hook (not after a kill or a failed start), then fini
- *   4. the names are given back; then downs and exit signals go out, and who waits for the end is answered
+ *   4. names are given back, groups are left; then downs and exit signals go out, and who waits for the end is answered
  *   5. mailbox and system lane are shut; what came meanwhile is answered as to one who is gone; then its topic ends
  *   6. the parent is told, and gives the slot back when it has seen it; without a parent the slot is given back here
  *
@@ -45,36 +45,14 @@ struct extra *troupe__extra(struct pool *pool, struct actor *actor)
 
 /* ---- spawn ---- */
 
-static struct kind *find_kind(const troupe_system *system, troupe_view name)
-{
-    for (uint32_t i = 0; i < system->kinds_count; i++)
-        if (troupe_view_equal(troupe_view_of(system->kinds[i].behavior->name), name))
-            return &system->kinds[i];
-    return NULL;
-}
-
-/* By the address of the text first: a behavior that spawns most often gives the other's own name. */
-static struct kind *find_kind_to_spawn(const troupe_system *system, const char *name)
-{
-    for (uint32_t i = 0; i < system->kinds_count; i++)
-        if (system->kinds[i].behavior->name == name)
-            return &system->kinds[i];
-    return find_kind(system, troupe_view_of(name));
-}
-
-const troupe_behavior *troupe_system_behavior(const troupe_system *system, troupe_view name)
-{
-    const struct kind *kind = find_kind(system, name);
-    return kind ? kind->behavior : NULL;
-}
-
 int troupe__spawn_check(const troupe_spawn_opts *opts)
 {
     if (opts->mailbox_messages_max > TROUPE_MAILBOX_MESSAGES_MAX)
         return TROUPE_E_LIMIT;
     if ((unsigned)opts->mailbox_policy > TROUPE_DROP_NEWEST || (unsigned)opts->restart > TROUPE_PERMANENT ||
         opts->caller.subject.len > TROUPE_SUBJECT_BYTES_MAX ||
-        (opts->args.content_type && strlen(opts->args.content_type) > TROUPE_CONTENT_TYPE_BYTES_MAX))
+        (opts->args.content_type && strlen(opts->args.content_type) > TROUPE_CONTENT_TYPE_BYTES_MAX) ||
+        (opts->significant && opts->restart == TROUPE_PERMANENT)) /* it never ends for good */
         return TROUPE_E_INVALID;
     if (opts->name.len && !troupe__name_is_valid(opts->name))
         return TROUPE_E_INVALID;
@@ -111,7 +89,7 @@ static void fill(troupe_worker *worker, struct actor *actor, struct kind *kind, 
     atomic_store_relaxed(&actor->processed, 0);
     actor->exact = messages_max < MAILBOX_EXACT_BELOW;
     actor->pause = 0;
-    actor->ending = actor->began = false;
+    actor->ending = actor->began = actor->drains = actor->bursts = false;
     actor->exit_cause = TROUPE_EXIT_NORMAL;
     actor->exit_error = 0;
     actor->system_head = NULL;
@@ -127,7 +105,7 @@ static void fill(troupe_worker *worker, struct actor *actor, struct kind *kind, 
 int troupe__spawn(troupe_worker *worker, const troupe_spawn_opts *opts, const struct spawn_origin *origin,
                   troupe_ref *ret_ref)
 {
-    struct kind *kind = find_kind_to_spawn(worker->system, opts->behavior);
+    struct kind *kind = troupe__kind_named(worker->system, opts->behavior);
     int rc = kind ? troupe__spawn_check(opts) : TROUPE_E_UNKNOWN_BEHAVIOR;
     return rc ? rc : troupe__spawn_kind(worker, kind, opts, origin, ret_ref);
 }
@@ -152,16 +130,17 @@ int troupe__spawn_kind(troupe_worker *worker, struct kind *kind, const troupe_sp
     memset(actor->inline_state, 0, sizeof actor->inline_state);
     uint32_t generation = actor_generation(actor) + 1;
     actor->has_name = opts->name.len > 0;
-    actor->parent_slot = origin->parent ? origin->parent->slot : 0;
+    atomic_store_relaxed(&actor->parent_slot, origin->parent ? origin->parent->slot : 0);
     bool is_child = origin->parent && actor_kind(origin->parent) != &system->root_kind;
-    atomic_store_relaxed(&actor->marks, is_child ? ACTOR_IS_CHILD : 0);
+    bool blocks = (kind->behavior->flags & TROUPE_BEHAVIOR_BLOCKING) && system->config.blocking_workers;
+    atomic_store_relaxed(&actor->marks, (uint8_t)((is_child ? ACTOR_IS_CHILD : 0) | (blocks ? ACTOR_BLOCKS : 0)));
     if (opts->name.len) {
         troupe_ref holder, self = {system->home, actor->slot, generation};
         rc = troupe__name_take(system, opts->name, self, &name, &holder);
         if (rc == TROUPE_E_NAME_TAKEN)
             *ret_ref = holder;
     }
-    if (rc == 0 && origin->parent && (rc = troupe__child_add(worker, origin->parent, actor, opts)) && name)
+    if (rc == 0 && origin->parent && (rc = troupe__child_add(worker, origin->parent, actor, kind, opts)) && name)
         troupe__names_remove(&system->names, name);
     if (rc) {
         if (actor->state_ptr != actor->inline_state)
@@ -178,6 +157,7 @@ int troupe__spawn_kind(troupe_worker *worker, struct kind *kind, const troupe_sp
     atomic_store_release(&actor->state, (uint8_t)TROUPE_STATE_STARTING);
     atomic_store_release(&actor->word, WORD_OWNED | (origin->args ? WORD_ONE : 0));
     counter_add(&worker->stats.spawned, 1);
+    counter_add(&worker->kind_stats[kind->index].spawned, 1);
     *ret_ref = actor_ref(system, actor);
     if (name)
         troupe__name_taken(system, name);
@@ -205,6 +185,9 @@ int troupe_spawn(troupe_ctx *ctx, const troupe_spawn_opts *opts, troupe_ref *ret
     }
     *ret_ref = ref;
     if (opts->link && (rc = troupe_link(ctx, ref))) {
+        struct actor *actor = slots_at(&worker->system->slots, ref.slot);
+        if (actor->supervised)
+            actor->child->opts.restart = TROUPE_TEMPORARY; /* who was told that there is no child gets none later */
         int ignored = troupe_stop(ctx, ref, TROUPE_KILL, "its link could not be made");
         (void)ignored; /* without memory for that either, it lives on as a plain child */
     }
@@ -212,6 +195,26 @@ int troupe_spawn(troupe_ctx *ctx, const troupe_spawn_opts *opts, troupe_ref *ret
 }
 
 /* ---- start ---- */
+
+/* The parent that is to hear that its child runs, or NULL. */
+static const struct actor *parent_to_tell(const troupe_system *system, const struct actor *actor)
+{
+    uint32_t slot = atomic_load_relaxed(&actor->parent_slot);
+    const struct actor *parent = slot ? slots_at(&system->slots, slot) : NULL;
+    bool hears = parent && (actor_kind(parent)->behavior->child || (atomic_load_relaxed(&actor->marks) & ACTOR_TELLS_START));
+    return hears ? parent : NULL;
+}
+
+bool troupe__life_begins_at_once(troupe_ctx *ctx)
+{
+    struct actor *actor = ctx->actor;
+    if (actor_kind(actor)->behavior->init || parent_to_tell(ctx->worker->system, actor))
+        return false;
+    actor->began = true;
+    if (actor_state_now(actor) == TROUPE_STATE_STARTING)
+        atomic_store_release(&actor->state, (uint8_t)TROUPE_STATE_RUNNING);
+    return true;
+}
 
 static void start_done(troupe_ctx *ctx, struct message *args)
 {
@@ -229,11 +232,10 @@ static void start_done(troupe_ctx *ctx, struct message *args)
             troupe__answer_with_error(worker, args, self, TROUPE_E_NO_MEMORY, (troupe_view){"", 0});
         return;
     }
-    struct actor *parent = actor->parent_slot ? slots_at(&worker->system->slots, actor->parent_slot) : NULL;
-    if (parent && actor_kind(parent)->behavior->child) {
+    const struct actor *parent = parent_to_tell(worker->system, actor);
+    if (parent) {
         args->what = SYSTEM_CHILD_STARTED;
         args->msg.from = self;
-        args->call_id = actor->child_seq;
         if (troupe__send_system(worker, actor_ref(worker->system, parent), args, SIGNAL_SYSTEM) == 0)
             return;
     }
@@ -244,14 +246,19 @@ static void start_done(troupe_ctx *ctx, struct message *args)
 static int start_error(int error)
 {
     int status = troupe_error_lookup(error)->http_status;
+    if (error == TROUPE_E_START_TIMEOUT)
+        return error;
     return status >= 400 && status < 500 ? error : TROUPE_E_START_FAILED;
 }
 
 static void start_failed(troupe_ctx *ctx, struct message *args, int error)
 {
+    struct extra *extra = ctx->actor->extra;
     troupe_view detail = {ctx->detail, ctx->detail_len};
-    troupe__answer_with_error(ctx->worker, args, actor_ref(ctx->worker->system, ctx->actor),
-                              error == TROUPE_E_START_TIMEOUT ? error : start_error(error), detail);
+    if (extra && extra->children.count)
+        extra->args = args; /* answered at the end, when none of them is left */
+    else
+        troupe__answer_with_error(ctx->worker, args, actor_ref(ctx->worker->system, ctx->actor), start_error(error), detail);
     troupe__life_stop(ctx, TROUPE_EXIT_NOT_STARTED, error, detail);
     ctx->detail_len = 0;
 }
@@ -340,8 +347,10 @@ void troupe__life_drain(troupe_ctx *ctx, enum troupe_exit_cause cause, troupe_vi
         return;
     keep_words(ctx, detail);
     actor->exit_cause = (uint8_t)cause;
+    actor->drains = true;
     mailbox_close(actor);
     atomic_store_release(&actor->state, (uint8_t)TROUPE_STATE_DRAINING);
+    troupe__inspect_resume(ctx); /* or it would never come to its end */
 }
 
 static void dispose_list(troupe_ctx *ctx, struct message *list, int error)
@@ -358,6 +367,7 @@ static void answer_all(troupe_ctx *ctx, int error)
 {
     struct actor *actor = ctx->actor;
     struct extra *extra = actor->extra;
+    dispose_list(ctx, troupe__postpone_take_all(actor), error);
     if (extra && extra->deferred_head) {
         struct message *list = extra->deferred_head;
         extra->deferred_head = extra->deferred_tail = NULL;
@@ -383,8 +393,10 @@ void troupe__life_stop(troupe_ctx *ctx, enum troupe_exit_cause cause, int error,
         }
         return;
     }
-    if (cause != (enum troupe_exit_cause)actor->exit_cause)
-        drop_words(ctx); /* those of a drain, which it did not end by */
+    if (cause != (enum troupe_exit_cause)actor->exit_cause) { /* a drain is cut short, and so it is for the children */
+        drop_words(ctx);
+        actor->drains = false;
+    }
     actor->ending = true;
     actor->exit_cause = (uint8_t)cause;
     actor->exit_error = error;
@@ -392,10 +404,15 @@ void troupe__life_stop(troupe_ctx *ctx, enum troupe_exit_cause cause, int error,
     mailbox_close(actor);
     atomic_store_release(&actor->state, (uint8_t)TROUPE_STATE_STOPPING);
     actor->pause = 0;
+    troupe__follow_stop_all(ctx); /* before their notes in the mailbox go */
     answer_all(ctx, cause == TROUPE_EXIT_KILLED ? TROUPE_E_KILLED : TROUPE_E_STOPPED);
+    if (actor->extra)
+        troupe__group_call_stop_all(ctx);
     if (actor->extra)
         troupe__wait_stop_all(ctx, cause);
     actor->pause = PAUSE_STOPPING;
+    if (cause == TROUPE_EXIT_KILLED)
+        troupe__supervisor_kill_stopping(ctx); /* one that its group was stopping */
 }
 
 static void answer_stop_waiters(troupe_ctx *ctx, struct message *list)
@@ -458,6 +475,8 @@ static void finish(troupe_ctx *ctx)
         behavior->fini(actor_state(actor));
     if (actor->has_name && !TROUPE_PLANTED(5))
         troupe__name_give_all(system, self);
+    if (atomic_load_seq(&actor->marks) & ACTOR_IN_GROUP)
+        troupe__groups_on_end(worker, actor, self.generation);
     if (extra) {
         troupe__bond_on_end(ctx, cause, actor->exit_error, exit.detail);
         answer_stop_waiters(ctx, extra->stop_waiters);
@@ -465,11 +484,22 @@ static void finish(troupe_ctx *ctx)
     shut(ctx);
     if (atomic_load_seq(&actor->marks) & ACTOR_HAS_TOPIC)
         troupe__topic_on_end(system, actor, self.generation);
+    if (atomic_load_seq(&actor->marks) & ACTOR_IN_GROUP) /* who made it join meanwhile saw it shut, or is seen here */
+        troupe__groups_on_end(worker, actor, self.generation);
     if (extra && extra->args)
-        troupe__answer_with_error(worker, extra->args, self, cause == TROUPE_EXIT_KILLED ? TROUPE_E_KILLED : TROUPE_E_START_FAILED,
+        troupe__answer_with_error(worker, extra->args, self,
+                                  cause == TROUPE_EXIT_KILLED        ? TROUPE_E_KILLED
+                                  : cause == TROUPE_EXIT_NOT_STARTED ? start_error(exit.error)
+                                                                     : TROUPE_E_START_FAILED,
                                   exit.detail);
     if (extra) {
+        troupe__trace_end(ctx, "ended");
+        if (extra->has_trace_place)
+            troupe__trace_forget(system, self);
         troupe__worker_disarm(worker, actor);
+        troupe__timer_fini(&worker->pool, extra);
+        if (extra->last_error)
+            troupe__pool_free(&worker->pool, extra->last_error, sizeof *extra->last_error);
         troupe__wait_fini(&worker->pool, &extra->waits);
         troupe__supervisor_fini(worker, actor);
         if (extra->topic)
@@ -480,7 +510,10 @@ static void finish(troupe_ctx *ctx)
     if (actor->state_ptr != actor->inline_state)
         troupe__pool_free(&worker->pool, actor->state_ptr, behavior->state_bytes);
     actor->state_ptr = NULL;
+    struct kind_stats *sums = &worker->kind_stats[actor_kind(actor)->index];
     counter_add(&worker->stats.ended, 1);
+    counter_add(&sums->ended, 1);
+    counter_add(&sums->failed, troupe_exit_is_abnormal(cause) && cause != TROUPE_EXIT_KILLED);
     if (cause == TROUPE_EXIT_KILLED)
         counter_add(&worker->stats.killed, 1);
     else if (troupe_exit_is_abnormal(cause))
@@ -488,7 +521,7 @@ static void finish(troupe_ctx *ctx)
     if (system->config.ended)
         system->config.ended(system->config.user, self, behavior->name, &exit);
     atomic_store_release(&actor->state, (uint8_t)TROUPE_STATE_STOPPED);
-    if (actor->parent_slot) {
+    if (atomic_load_relaxed(&actor->parent_slot)) {
         actor->inbox_head = words; /* the parent reads and frees it */
         troupe__child_ended(worker, actor);
     } else {

@@ -42,15 +42,16 @@
 #define WORD_CLOSING (UINT64_C(1) << 63)
 #define WORD_OWNED UINT64_C(0)
 #define WORD_IDLE UINT64_C(1)
-#define WORD_SHUT UINT64_C(2)
+#define WORD_SHUT (WORD_CLOSING | UINT64_C(2)) /* the whole word of one who is gone: closing, so that one test finds both */
 #define MAILBOX_EXACT_BELOW 1024u
 
 /* Ordinary messages go no further than this. Behind it is room for all that an actor may have reserved. */
 #define MAILBOX_ORDINARY_MAX 300000u
 _Static_assert(MAILBOX_ORDINARY_MAX >= TROUPE_MAILBOX_MESSAGES_MAX + TROUPE_TURN_MESSAGES_MAX, "the bound can be felt");
 _Static_assert(MAILBOX_ORDINARY_MAX + TROUPE_CALLS_PER_ACTOR_MAX + 2 * TROUPE_BONDS_PER_ACTOR_MAX +
-                       TROUPE_TIMERS_PER_ACTOR_MAX < WORD_COUNT_MASK,
-               "count has room for replies, downs, exit signals and timers");
+                       TROUPE_TIMERS_PER_ACTOR_MAX + TROUPE_FOLLOWS_PER_ACTOR_MAX + TROUPE_GROUP_CALLS_PER_ACTOR_MAX <
+                   WORD_COUNT_MASK,
+               "count has room for replies, downs, exit signals, timers, events and results");
 
 static inline uint64_t word_top(uint64_t word) { return word & WORD_TOP_MASK; }
 static inline uint32_t word_count(uint64_t word) { return (uint32_t)((word >> WORD_TOP_BITS) & WORD_COUNT_MASK); }
@@ -64,6 +65,9 @@ enum push_result {
     PUSH_CLAIMED = 1   /* the caller must schedule or run the actor */
 };
 
+/* Why the actor takes no ordinary message while its word is this; 0: it takes it all the same, and its owner sheds. */
+int troupe__mailbox_refusal(const struct actor *actor, uint64_t word);
+
 /* Give a message to the actor. On success the mailbox owns it. Thread: any.
  * Fails: TROUPE_E_FULL, TROUPE_E_SHED (policy drop newest), TROUPE_E_DRAINING, TROUPE_E_GONE; the message stays the
  * caller's. */
@@ -72,19 +76,15 @@ static inline int mailbox_push(struct actor *actor, struct message *message)
     uint64_t top = (uint64_t)(uintptr_t)message >> 4;
     uint64_t old = atomic_load_relaxed(&actor->word);
     for (;;) {
-        if (word_top(old) == WORD_SHUT)
-            return TROUPE_E_GONE;
         if (message->droppable) {
-            if (old & WORD_CLOSING)
-                return TROUPE_E_DRAINING;
-            uint32_t count = word_count(old), messages_max = atomic_load_relaxed(&actor->messages_max);
-            if (count >= messages_max + TROUPE_PLANTED(10)) {
-                uint8_t policy = atomic_load_relaxed(&actor->policy);
-                if (policy == TROUPE_DROP_NEWEST)
-                    return TROUPE_E_SHED;
-                if (policy == TROUPE_REFUSE || count >= 2 * messages_max || count >= MAILBOX_ORDINARY_MAX)
-                    return TROUPE_E_FULL; /* drop oldest goes on to there: the owner sheds the excess */
+            /* One test for full, closing and shut: those two have a bit above the count. */
+            if (old >> WORD_TOP_BITS >= (uint64_t)atomic_load_relaxed(&actor->messages_max) + TROUPE_PLANTED(10)) {
+                int rc = troupe__mailbox_refusal(actor, old);
+                if (rc)
+                    return rc;
             }
+        } else if (old == WORD_SHUT) {
+            return TROUPE_E_GONE;
         } else if (word_count(old) == WORD_COUNT_MASK) {
             return TROUPE_E_FULL;
         }
@@ -118,6 +118,15 @@ static inline uint32_t mailbox_capture(struct actor *actor)
     return fresh;
 }
 
+/* Take the oldest message of the private list. */
+static inline void mailbox_take_head(struct actor *actor, struct message *head)
+{
+    actor->inbox_head = head->next;
+    __builtin_prefetch(head->next); /* the next one while this one is handled: a long list is in no near cache */
+    __builtin_prefetch((const char *)head->next + 64);
+    actor->handled++;
+}
+
 /* The oldest message, or NULL. Thread: owner. */
 static inline struct message *mailbox_pop(struct actor *actor)
 {
@@ -127,8 +136,7 @@ static inline struct message *mailbox_pop(struct actor *actor)
             return NULL;
         message = actor->inbox_head;
     }
-    actor->inbox_head = message->next;
-    actor->handled++;
+    mailbox_take_head(actor, message);
     return message;
 }
 
@@ -188,7 +196,7 @@ static inline void mailbox_shut(struct actor *actor)
 static inline uint32_t mailbox_depth(const struct actor *actor)
 {
     uint64_t word = atomic_load_relaxed(&actor->word);
-    return word_top(word) == WORD_SHUT ? 0 : word_count(word);
+    return word == WORD_SHUT ? 0 : word_count(word);
 }
 
 #endif

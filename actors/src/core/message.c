@@ -68,15 +68,7 @@ struct message *troupe__message_new_bare(struct pool *pool, enum message_what wh
     return message;
 }
 
-void troupe__message_free(struct pool *pool, struct message *message)
-{
-    if (message->pool_class == POOL_LARGE)
-        troupe__pool_free(pool, message, message->block_bytes);
-    else
-        troupe__pool_give(pool, message->pool_class, message);
-}
-
-size_t troupe__message_text_room(const struct message *message) { return message->block_bytes - sizeof *message; }
+size_t troupe__message_text_room(const struct message *message) { return message_block_bytes(message) - sizeof *message; }
 
 /* Not inside a UTF-8 character. */
 static troupe_view cut(troupe_view text, size_t max)

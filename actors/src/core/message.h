@@ -15,6 +15,7 @@
 #ifndef TROUPE_CORE_MESSAGE_H
 #define TROUPE_CORE_MESSAGE_H
 
+#include <troupe/limits.h>
 #include <troupe/message.h>
 
 #include "core/pool.h"
@@ -31,7 +32,9 @@ enum message_what {
     MESSAGE_EXIT,      /* from, who was linked, has ended */
     MESSAGE_WRITABLE,
     MESSAGE_NAME_LOST, /* body is the name */
-    MESSAGE_LAST_IN_MAILBOX = MESSAGE_NAME_LOST,
+    MESSAGE_EVENT,     /* there is an event to read: the note of a follow, whose id is call_id (follow.h) */
+    MESSAGE_GROUP_RESULTS, /* call_id is a multi-call of the actor, which has results to tell (group_call.c) */
+    MESSAGE_LAST_IN_MAILBOX = MESSAGE_GROUP_RESULTS,
     SYSTEM_STOP,       /* mode; call flag: the sender waits for the end */
     SYSTEM_MONITOR,    /* call_id is the watcher's monitor */
     SYSTEM_DEMONITOR,
@@ -41,7 +44,17 @@ enum message_what {
     SYSTEM_INFO,       /* body is room for a troupe_info */
     SYSTEM_CHILD_STARTED, /* from a child to its parent; call_id is its tag */
     SYSTEM_SPAWN,      /* to the node's supervisor: body is a struct spawn_job */
-    NOTICE_TOPIC       /* in a worker's inbox only: a topic has news for its subscribers; part of a struct topic_place */
+    SYSTEM_VIEW,       /* a call of the behavior's view */
+    SYSTEM_SUSPEND,    /* cause: 1, or 0 to resume */
+    SYSTEM_TRACE,      /* body is a struct trace_job */
+    SYSTEM_TIMER_SET,  /* body is a struct timer_job, as that of ... */
+    SYSTEM_TIMER_CANCEL,
+    SYSTEM_TIMERS,     /* body is room for a troupe_timer_page */
+    SYSTEM_PROBE,      /* call_id is the asker's; it goes back as ... */
+    SYSTEM_PROBED,     /* ... this, with msg.status */
+    NOTICE_OUTSIDE,    /* in a worker's inbox only: an answer from the world outside; part of a struct outside_notice */
+    NOTICE_TOPIC,      /* in a worker's inbox only: a topic has news for its subscribers; part of a struct topic_place */
+    NOTICE_FOLLOW      /* the same for the actors that follow it; part of a struct troupe_topic */
 };
 
 #define STOP_BY_PARENT 1u /* call_id of a SYSTEM_STOP: the end is a shutdown */
@@ -62,7 +75,7 @@ struct message {
     uint32_t target_generation;  /* a message that finds another one in the slot is for somebody who is gone */
     uint64_t call_id;
     uint64_t deadline_ns;        /* of a call; 0: none */
-    uint32_t block_bytes;
+    uint32_t block_bytes;        /* of POOL_LARGE only: see message_block_bytes */
     uint8_t cause;               /* DOWN, EXIT: enum troupe_exit_cause. STOP: enum troupe_stop_mode */
     uint8_t content_type_len;    /* 0: none */
     bool droppable;              /* an ordinary message, which a full mailbox may refuse or shed */
@@ -93,18 +106,15 @@ struct message_parts {
     const char *own_type;        /* the type's text where it lives for ever, instead of a copy; or NULL */
 };
 
-/* Take a block for a message with so many bytes behind the header, which is filled in as far as all messages are alike:
- * but for from, type, body, body_len. NULL when memory is exhausted. Field by field, and here, because every send makes a
- * message: a compound literal would cost three times as much. */
-static inline struct message *troupe__message_take(struct pool *pool, enum message_what what, size_t bytes_behind)
+static inline uint32_t message_block_bytes(const struct message *message)
 {
-    size_t bytes = sizeof(struct message) + bytes_behind;
-    uint8_t pool_class = troupe__pool_class(bytes);
-    bool is_large = pool_class == POOL_LARGE;
-    struct message *message = is_large ? troupe__pool_alloc(pool, bytes) : troupe__pool_take(pool, pool_class);
-    if (!message)
-        return NULL;
-    message->next = NULL;
+    return message->pool_class == POOL_LARGE ? message->block_bytes : troupe__pool_bytes[message->pool_class];
+}
+
+/* Fill in the header as far as all messages are alike: but for next, block_bytes and from, type, body, body_len. Field by
+ * field, and here, because every send makes a message: a compound literal would cost three times as much. */
+static inline void message_init(struct message *message, enum message_what what, uint8_t pool_class)
+{
     message->what = (uint8_t)what;
     message->pool_class = pool_class;
     message->reply_to = REPLY_NOBODY;
@@ -112,7 +122,6 @@ static inline struct message *troupe__message_take(struct pool *pool, enum messa
     message->target_generation = 0;
     message->call_id = 0;
     message->deadline_ns = 0;
-    message->block_bytes = is_large ? (uint32_t)bytes : troupe__pool_bytes[pool_class];
     message->cause = 0;
     message->content_type_len = 0;
     message->droppable = false;
@@ -126,6 +135,31 @@ static inline struct message *troupe__message_take(struct pool *pool, enum messa
     msg->app_status = 0;
     msg->app_code_len = 0;
     msg->subject_len = 0;
+}
+
+/* Take a block for a message with so many bytes behind the header, and fill that in. NULL when memory is exhausted. */
+static inline struct message *troupe__message_take(struct pool *pool, enum message_what what, size_t bytes_behind)
+{
+    size_t bytes = sizeof(struct message) + bytes_behind;
+    uint8_t pool_class = troupe__pool_class(bytes);
+    bool is_large = pool_class == POOL_LARGE;
+    struct message *message = is_large ? troupe__pool_alloc(pool, bytes) : troupe__pool_take(pool, pool_class);
+    if (!message)
+        return NULL;
+    message_init(message, what, pool_class);
+    message->next = NULL;
+    message->block_bytes = is_large ? (uint32_t)bytes : 0;
+    return message;
+}
+
+/* The same for a body of up to TROUPE_SMALL_BODY_BYTES and nothing else. */
+static inline struct message *troupe__message_take_small(struct pool *pool, enum message_what what, size_t body_bytes)
+{
+    _Static_assert(sizeof(struct message) + TROUPE_SMALL_BODY_BYTES <= 512, "it has a class below 512 bytes");
+    uint8_t pool_class = troupe__pool_small_class[(sizeof(struct message) + body_bytes + 63) / 64];
+    struct message *message = troupe__pool_take(pool, pool_class);
+    if (message)
+        message_init(message, what, pool_class);
     return message;
 }
 
@@ -139,7 +173,13 @@ struct message *troupe__message_new_bare(struct pool *pool, enum message_what wh
  * only by troupe__kind_resolve, when the type is in no table. */
 int troupe__message_check(troupe_view type, const troupe_body *body);
 
-void troupe__message_free(struct pool *pool, struct message *message);
+static inline void troupe__message_free(struct pool *pool, struct message *message)
+{
+    if (message->pool_class == POOL_LARGE)
+        troupe__pool_free(pool, message, message->block_bytes);
+    else
+        troupe__pool_give(pool, message->pool_class, message);
+}
 
 /* How many letters troupe__message_set_text has room for. */
 size_t troupe__message_text_room(const struct message *message);

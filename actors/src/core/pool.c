@@ -3,6 +3,7 @@
  * See pool.h. */
 #include "core/pool.h"
 
+#include "base/compiler.h"
 #include "base/mem.h"
 
 const uint16_t troupe__pool_bytes[POOL_CLASSES] = {64, 128, 192, 256, 384, 512, 1024, 2048, 4096};
@@ -62,26 +63,44 @@ static void spill(struct pool_depot *depot, uint8_t pool_class, struct pool_bloc
     troupe__lock_release(&depot->lock);
 }
 
-void *troupe__pool_take_slowly(struct pool *pool, uint8_t pool_class)
+RARE void *troupe__pool_take_slowly(struct pool *pool, uint8_t pool_class)
 {
     struct pool_list *list = &pool->lists[pool_class];
+    if (POOL_PASS_THROUGH) {
+        void *block = troupe__port_alloc(troupe__pool_bytes[pool_class]);
+        pool_count(&list->lent, block != NULL);
+        return block;
+    }
     struct pool_block *batch = list->spare;
     list->spare = NULL;
     if (!batch && !(batch = refill(pool->depot, pool_class)))
         return NULL;
     list->head = batch->next;
-    list->count = POOL_BATCH - 1;
+    atomic_store_relaxed(&list->count, POOL_BATCH - 1);
+    pool_count(&list->lent, POOL_BATCH);
     return batch;
 }
 
-void troupe__pool_make_room(struct pool *pool, uint8_t pool_class)
+RARE void troupe__pool_make_room(struct pool *pool, uint8_t pool_class)
 {
     struct pool_list *list = &pool->lists[pool_class];
     if (list->spare)
         spill(pool->depot, pool_class, list->spare);
     list->spare = list->head;
     list->head = NULL;
-    list->count = 0;
+    atomic_store_relaxed(&list->count, 0);
+    pool_count(&list->lent, (uint32_t)-POOL_BATCH);
+}
+
+uint64_t troupe__pool_used_bytes(const struct pool *pool)
+{
+    uint64_t bytes = atomic_load_relaxed(&pool->large_bytes);
+    for (unsigned i = 0; i < POOL_CLASSES; i++) {
+        const struct pool_list *list = &pool->lists[i];
+        int32_t blocks = (int32_t)(atomic_load_relaxed(&list->lent) - atomic_load_relaxed(&list->count));
+        bytes += (uint64_t)(int64_t)blocks * troupe__pool_bytes[i];
+    }
+    return bytes;
 }
 
 void *troupe__pool_alloc(struct pool *pool, size_t size)
@@ -91,7 +110,7 @@ void *troupe__pool_alloc(struct pool *pool, size_t size)
         return troupe__pool_take(pool, pool_class);
     void *block = troupe__port_alloc(size);
     if (block)
-        counter_add(&pool->used_bytes, size);
+        counter_add(&pool->large_bytes, size);
     return block;
 }
 
@@ -112,7 +131,7 @@ void troupe__pool_free(struct pool *pool, void *block, size_t size)
         troupe__pool_give(pool, pool_class, block);
         return;
     }
-    counter_add(&pool->used_bytes, 0 - (uint64_t)size);
+    counter_add(&pool->large_bytes, 0 - (uint64_t)size);
     troupe__port_free(block, size);
 }
 

@@ -50,13 +50,14 @@ struct pool_depot {
 struct pool_list {
     struct pool_block *head;
     struct pool_block *spare; /* a whole batch kept back, so that going to and fro at the edge costs nothing */
-    uint32_t count;           /* blocks at head */
+    _Atomic uint32_t count;   /* blocks at head */
+    _Atomic uint32_t lent;    /* plus those taken less those given here, modulo 2^32; changes with whole batches only */
 };
 
 struct pool {
     struct pool_depot *depot;
     struct pool_list lists[POOL_CLASSES];
-    _Atomic uint64_t used_bytes; /* taken less freed here, modulo 2^64: only the sum over all workers means something */
+    _Atomic uint64_t large_bytes; /* taken less freed here, modulo 2^64 */
 };
 
 extern const uint16_t troupe__pool_bytes[POOL_CLASSES];
@@ -74,21 +75,22 @@ static inline uint8_t troupe__pool_class(size_t size)
 void *troupe__pool_take_slowly(struct pool *pool, uint8_t pool_class);
 void troupe__pool_make_room(struct pool *pool, uint8_t pool_class);
 
+/* Change a number that only the owner writes: no locked instruction. */
+static inline void pool_count(_Atomic uint32_t *number, uint32_t by)
+{
+    atomic_store_relaxed(number, atomic_load_relaxed(number) + by);
+}
+
 /* Take a block of a class below POOL_LARGE, not zeroed; NULL when memory is exhausted. */
 static inline void *troupe__pool_take(struct pool *pool, uint8_t pool_class)
 {
     struct pool_list *list = &pool->lists[pool_class];
-    struct pool_block *block;
-    if (POOL_PASS_THROUGH) {
-        block = troupe__port_alloc(troupe__pool_bytes[pool_class]);
-    } else if ((block = list->head)) {
-        list->head = block->next;
-        list->count--;
-    } else {
-        block = troupe__pool_take_slowly(pool, pool_class);
-    }
-    if (block)
-        counter_add(&pool->used_bytes, troupe__pool_bytes[pool_class]);
+    struct pool_block *block = list->head;
+    if (POOL_PASS_THROUGH || !block)
+        return troupe__pool_take_slowly(pool, pool_class);
+    list->head = block->next;
+    __builtin_prefetch(block->next, 1);
+    pool_count(&list->count, (uint32_t)-1);
     return block;
 }
 
@@ -96,17 +98,20 @@ static inline void troupe__pool_give(struct pool *pool, uint8_t pool_class, void
 {
     struct pool_list *list = &pool->lists[pool_class];
     struct pool_block *block = memory;
-    counter_add(&pool->used_bytes, 0 - (uint64_t)troupe__pool_bytes[pool_class]);
     if (POOL_PASS_THROUGH) {
+        pool_count(&list->lent, (uint32_t)-1);
         troupe__port_free(memory, troupe__pool_bytes[pool_class]);
         return;
     }
-    if (list->count == POOL_BATCH)
+    if (atomic_load_relaxed(&list->count) == POOL_BATCH)
         troupe__pool_make_room(pool, pool_class);
     block->next = list->head;
     list->head = block;
-    list->count++;
+    pool_count(&list->count, 1);
 }
+
+/* Bytes taken less bytes given here, modulo 2^64: only the sum over all workers means something. Thread: any, advisory. */
+uint64_t troupe__pool_used_bytes(const struct pool *pool);
 
 /* Take and give blocks of any size by their size. */
 void *troupe__pool_alloc(struct pool *pool, size_t size);

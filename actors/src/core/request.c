@@ -133,6 +133,8 @@ void troupe__request_on_message(troupe_worker *worker, struct message *message)
         answer.detail = troupe_msg_detail(msg);
     } else if (message->what == SYSTEM_INFO) {
         answer.info = msg->body;
+    } else if (message->what == SYSTEM_TIMERS) {
+        answer.timers = msg->body;
     } else {
         answer.body = (troupe_view){msg->body, msg->body_len};
         answer.content_type = msg->content_type;
@@ -150,7 +152,7 @@ void troupe__request_on_due(troupe_worker *worker, struct wheel_entry *timer)
     troupe__request_complete(worker, call_id_of(open), &answer);
 }
 
-static void refuse(troupe_request *request, troupe_request_fn done, int error, troupe_ref ref)
+void troupe__request_refuse(troupe_request *request, troupe_request_fn done, int error, troupe_ref ref)
 {
     troupe_answer answer = {.error = error, .ref = ref};
     request->done = NULL;
@@ -186,7 +188,8 @@ static void arm(troupe_worker *worker, struct open_request *open, uint64_t deadl
  * turns; with none queued there is nobody to be fair to. */
 static bool may_run_inline(troupe_worker *worker, const struct actor *actor)
 {
-    return !worker->in_turn && (worker->inline_left > 0 || runq_depth(&worker->runq) == 0) &&
+    return !worker->in_turn && (worker->inline_left > 0 || runq_is_empty(&worker->runq)) &&
+           !(atomic_load_relaxed(&actor->marks) & ACTOR_BLOCKS) &&
            !worker->system->config.no_inline &&
            atomic_load_relaxed(&actor_kind(actor)->message_ns) <= TROUPE_INLINE_TURN_NS_MAX;
 }
@@ -221,7 +224,7 @@ void troupe_request_call(troupe_worker *worker, troupe_request *request, troupe_
         rc = TROUPE_E_OVERLOADED;
     struct open_request *open = rc ? NULL : open_request(worker, request, done);
     if (!open) {
-        refuse(request, done, rc ? rc : TROUPE_E_NO_MEMORY, to);
+        troupe__request_refuse(request, done, rc ? rc : TROUPE_E_NO_MEMORY, to);
         return;
     }
     uint64_t call_id = call_id_of(open), deadline_ns = deadline_after(worker, timeout_ms);
@@ -236,7 +239,7 @@ void troupe_request_call(troupe_worker *worker, troupe_request *request, troupe_
     rc = troupe__send(worker, &to, &out, &claimed);
     if (rc) {
         close_request(worker, open);
-        refuse(request, done, rc, to);
+        troupe__request_refuse(request, done, rc, to);
         return;
     }
     counter_add(&worker->stats.calls, 1);
@@ -259,7 +262,7 @@ void troupe_request_spawn(troupe_worker *worker, troupe_request *request, troupe
         rc = TROUPE_E_OVERLOADED;
     struct open_request *open = rc ? NULL : open_request(worker, request, done);
     if (!open) {
-        refuse(request, done, rc ? rc : TROUPE_E_NO_MEMORY, (troupe_ref){0});
+        troupe__request_refuse(request, done, rc ? rc : TROUPE_E_NO_MEMORY, (troupe_ref){0});
         return;
     }
     uint64_t call_id = call_id_of(open);
@@ -280,7 +283,7 @@ void troupe_request_spawn(troupe_worker *worker, troupe_request *request, troupe
     }
     if (rc) {
         close_request(worker, open);
-        refuse(request, done, rc, ref);
+        troupe__request_refuse(request, done, rc, ref);
         return;
     }
     /* The start has its own deadline; this one is for the case that it is not even reached. */
@@ -288,9 +291,8 @@ void troupe_request_spawn(troupe_worker *worker, troupe_request *request, troupe
     arm(worker, open, worker->now_ns + (start_ms + UINT64_C(1000)) * NS_PER_MS);
 }
 
-/* Send a request of the system lane that is answered to an outsider. */
-static void ask_system(troupe_worker *worker, troupe_request *request, troupe_request_fn done, troupe_ref ref,
-                       struct message *message, uint32_t signals, uint32_t timeout_ms)
+void troupe__request_ask(troupe_worker *worker, troupe_request *request, troupe_request_fn done, troupe_ref ref,
+                         struct message *message, uint32_t signals, uint32_t timeout_ms)
 {
     struct open_request *open = message ? open_request(worker, request, done) : NULL;
     int rc = TROUPE_E_NO_MEMORY;
@@ -303,10 +305,12 @@ static void ask_system(troupe_worker *worker, troupe_request *request, troupe_re
     }
     if (rc) {
         if (message)
+            troupe__inspect_drop_job(worker, message);
+        if (message)
             troupe__message_free(&worker->pool, message);
         if (open)
             close_request(worker, open);
-        refuse(request, done, rc, ref);
+        troupe__request_refuse(request, done, rc, ref);
         return;
     }
     arm(worker, open, deadline_after(worker, timeout_ms));
@@ -321,14 +325,14 @@ void troupe_request_stop(troupe_worker *worker, troupe_request *request, troupe_
         troupe__message_set_text(message, detail);
         message->cause = (uint8_t)mode;
     }
-    ask_system(worker, request, done, ref, message,
+    troupe__request_ask(worker, request, done, ref, message,
                SIGNAL_SYSTEM | (mode == TROUPE_KILL ? SIGNAL_KILL : SIGNAL_STOP), timeout_ms);
 }
 
 void troupe_request_info(troupe_worker *worker, troupe_request *request, troupe_request_fn done, troupe_ref ref,
                          uint32_t timeout_ms)
 {
-    ask_system(worker, request, done, ref,
+    troupe__request_ask(worker, request, done, ref,
                troupe__message_new_bare(&worker->pool, SYSTEM_INFO, sizeof(troupe_info)), SIGNAL_SYSTEM, timeout_ms);
 }
 

@@ -5,7 +5,10 @@
 #include "core/mailbox.h"
 #include "core/worker.h"
 
+#include "base/compiler.h"
 #include "base/mem.h"
+
+#define TYPES_LOOKED_AT 8u /* by their address; then by their letters */
 
 static const char *const state_words[] = {"never", "starting", "running", "draining", "stopping", "stopped"};
 
@@ -55,6 +58,15 @@ static inline uint64_t type_head(const char *type, size_t len)
     memcpy(&head, type, len);
 #endif
     return head;
+}
+
+/* The same text at the same address: the quick way for a literal that stands in the behavior's table as well. */
+static inline uint32_t find_same_text(const troupe_behavior *behavior, const char *type)
+{
+    for (uint32_t i = 0; i < behavior->types_count && i < TYPES_LOOKED_AT; i++)
+        if (behavior->types[i].name == type)
+            return i;
+    return TROUPE_OP_NONE;
 }
 
 uint32_t troupe__kind_find(const struct kind *kind, troupe_view type)
@@ -114,10 +126,19 @@ static int refuse(troupe_worker *worker, const troupe_ref *to, const struct outg
 {
     troupe_ref from = out->sender ? actor_ref(worker->system, out->sender)
                                   : (troupe_ref){.home = *troupe__caller_home(worker->system, out->caller)};
+    struct actor *full;
+    if ((error == TROUPE_E_FULL || error == TROUPE_E_SHED) && troupe__find(worker->system, *to, &full) == 0)
+        troupe__alarm_look(worker, full);
     if (error == TROUPE_E_FULL && out->sender && (actor_kind(out->sender)->behavior->flags & TROUPE_BEHAVIOR_WRITABLE))
         troupe__bond_ask_for_room(worker, out->sender, *to);
     troupe__dead_letter(worker, to, &from, out->type, error);
     return error;
+}
+
+/* What the sender is told when a push failed: one who stops refuses as one who drains, but it is over with it. */
+static int error_of_push(const struct actor *actor, int error)
+{
+    return error == TROUPE_E_DRAINING && actor_state_now(actor) >= TROUPE_STATE_STOPPING ? TROUPE_E_GONE : error;
 }
 
 /* The message of an ordinary send. */
@@ -191,9 +212,7 @@ int troupe__send(troupe_worker *worker, const troupe_ref *to, const struct outgo
         return 0;
     }
     troupe__message_free(&worker->pool, message);
-    if (rc == TROUPE_E_DRAINING && actor_state_now(actor) >= TROUPE_STATE_STOPPING)
-        rc = TROUPE_E_GONE;
-    return refuse(worker, to, out, rc);
+    return refuse(worker, to, out, error_of_push(actor, rc));
 }
 
 void troupe__send_reserved(troupe_worker *worker, troupe_ref to, struct message *message)
@@ -208,8 +227,10 @@ void troupe__send_reserved(troupe_worker *worker, troupe_ref to, struct message 
     int rc = mailbox_push(actor, message);
     if (rc == PUSH_CLAIMED)
         troupe__worker_schedule(worker, actor);
-    else if (rc != PUSH_QUEUED)
+    else if (rc != PUSH_QUEUED) {
+        (void)atomic_load_acquire(&actor->word); /* its end looked at its notes before it shut the word: follow.c */
         troupe__message_free(&worker->pool, message);
+    }
 }
 
 int troupe__send_system(troupe_worker *worker, troupe_ref to, struct message *message, uint32_t signals)
@@ -232,12 +253,103 @@ int troupe__send_system(troupe_worker *worker, troupe_ref to, struct message *me
 
 /* ---- what behaviors and outsiders call ---- */
 
+/* The usual message between actors: to one of this node who lives, of a type whose text is the table's own, with a small
+ * body without content type. NULL when anything about it is less usual, and nothing has happened then: the long way
+ * (troupe__send) decides. */
+static ALWAYS_INLINE struct message *new_usual(const troupe_ctx *ctx, const troupe_ref *to, enum troupe_msg_kind kind,
+                                        const char *type, const troupe_body *body, struct actor **ret_actor)
+{
+    troupe_worker *worker = ctx->worker;
+    const troupe_system *system = worker->system;
+    if (to->home.low != system->home.low || to->home.high != system->home.high || body->content_type ||
+        body->len > TROUPE_SMALL_BODY_BYTES || to->slot >= atomic_load_acquire(&system->slots.end))
+        return NULL;
+    struct actor *actor = slots_have(&system->slots, to->slot);
+    /* Acquire pairs with the release of a word that spawn opens: what it filled in before is seen. */
+    if (actor_generation(actor) != to->generation || atomic_load_acquire(&actor->word) == WORD_SHUT)
+        return NULL;
+    const troupe_behavior *behavior = actor_kind(actor)->behavior;
+    uint32_t op = find_same_text(behavior, type);
+    if (op == TROUPE_OP_NONE)
+        return NULL;
+    struct message *message = troupe__message_take_small(&worker->pool, MESSAGE_USER, body->len);
+    if (!message)
+        return NULL;
+    const struct actor *sender = ctx->actor;
+    message->droppable = true;
+    message->target_generation = to->generation;
+    message->msg.kind = (uint8_t)kind;
+    message->msg.type_len = actor_kind(actor)->type_lens[op];
+    message->msg.op = (uint16_t)op;
+    message->msg.from.home.high = system->home.high;
+    message->msg.from.home.low = system->home.low;
+    message->msg.from.slot = sender->slot;
+    message->msg.from.generation = actor_generation(sender);
+    message->msg.type = type;
+    message->msg.body = message + 1;
+    message->msg.body_len = (uint32_t)body->len;
+    if (body->len == 8) /* so often that it is worth a test */
+        memcpy(message + 1, body->ptr, 8);
+    else if (body->len)
+        memcpy(message + 1, body->ptr, body->len);
+    *ret_actor = actor;
+    return message;
+}
+
+RARE static int send_slowly(troupe_ctx *ctx, const troupe_ref *to, enum troupe_msg_kind kind, const char *type,
+                            const troupe_body *body, uint64_t call_id, uint64_t deadline_ns)
+{
+    struct outgoing out = {.kind = kind,
+                           .type = troupe_view_of(type),
+                           .body = body,
+                           .sender = ctx->actor,
+                           .reply_to = kind == TROUPE_MSG_CALL ? REPLY_ACTOR : REPLY_NOBODY,
+                           .call_id = call_id,
+                           .deadline_ns = deadline_ns};
+    return troupe__send(ctx->worker, to, &out, NULL);
+}
+
+RARE static int refuse_usual(troupe_ctx *ctx, struct actor *actor, const troupe_ref *to, struct message *message, int error)
+{
+    struct outgoing out = {.type = troupe_msg_type(&message->msg), .sender = ctx->actor};
+    troupe__message_free(&ctx->worker->pool, message);
+    return refuse(ctx->worker, to, &out, error_of_push(actor, error));
+}
+
+static ALWAYS_INLINE int send_quickly(troupe_ctx *ctx, const troupe_ref *to, enum troupe_msg_kind kind, const char *type,
+                               const troupe_body *body, uint64_t call_id, uint64_t deadline_ns)
+{
+    ctx->sends++;
+    struct actor *actor;
+    struct message *message = new_usual(ctx, to, kind, type, body, &actor);
+    if (!message)
+        return send_slowly(ctx, to, kind, type, body, call_id, deadline_ns);
+    if (kind == TROUPE_MSG_CALL) {
+        message->reply_to = REPLY_ACTOR;
+        message->call_id = call_id;
+        message->deadline_ns = deadline_ns;
+    }
+    int rc = mailbox_push(actor, message);
+    if (rc == PUSH_QUEUED)
+        return 0;
+    if (rc < 0)
+        return refuse_usual(ctx, actor, to, message, rc);
+    if (ctx->actor->bursts)
+        troupe__worker_schedule_next(ctx->worker, actor);
+    else
+        troupe__worker_schedule(ctx->worker, actor);
+    return 0;
+}
+
 int troupe_cast_by_address(troupe_ctx *ctx, const troupe_ref *to, const char *type, const troupe_body *body)
 {
-    if (actor_is_killed(ctx->actor))
-        return TROUPE_E_KILLED;
-    struct outgoing out = {.kind = TROUPE_MSG_CAST, .type = troupe_view_of(type), .body = body, .sender = ctx->actor};
-    return troupe__send(ctx->worker, to, &out, NULL);
+    return actor_is_killed(ctx->actor) ? TROUPE_E_KILLED : send_quickly(ctx, to, TROUPE_MSG_CAST, type, body, 0, 0);
+}
+
+int troupe__send_call(troupe_ctx *ctx, const troupe_ref *to, const char *type, const troupe_body *body, uint64_t call_id,
+                      uint64_t deadline_ns)
+{
+    return send_quickly(ctx, to, TROUPE_MSG_CALL, type, body, call_id, deadline_ns);
 }
 
 int troupe_worker_cast(troupe_worker *worker, troupe_ref to, troupe_view type, troupe_body body, troupe_caller caller)

@@ -3,6 +3,8 @@
  * See slots.h. */
 #include "core/slots.h"
 
+#include "core/mailbox.h"
+
 #define LINE_BYTES 64u
 #define CHUNK_BYTES (SLOTS_CHUNK * sizeof(struct actor) + LINE_BYTES)
 
@@ -51,7 +53,7 @@ static bool grow(struct slot_table *table)
     ((struct chunk_head *)first)[-1].block = block;
     for (uint32_t i = 0; i < SLOTS_CHUNK; i++) {
         chunk[i].slot = end + i;
-        atomic_store_relaxed(&chunk[i].word, UINT64_C(2)); /* WORD_SHUT */
+        atomic_store_relaxed(&chunk[i].word, WORD_SHUT);
         atomic_store_relaxed(&chunk[i].system_lane, SYSTEM_LANE_SHUT);
     }
     atomic_store_relaxed(&table->chunks[end >> SLOTS_CHUNK_BITS], chunk);

@@ -48,13 +48,19 @@ void troupe__slots_fini(struct slot_table *table);
 struct actor *troupe__slots_take(struct slot_table *table, struct slot_cache *cache);
 void troupe__slots_give(struct slot_table *table, struct slot_cache *cache, struct actor *actor);
 
+/* A slot below the table's end, which was loaded with acquire. */
+static inline struct actor *slots_have(const struct slot_table *table, uint32_t slot)
+{
+    return &atomic_load_relaxed(&table->chunks[slot >> SLOTS_CHUNK_BITS])[slot & (SLOTS_CHUNK - 1)];
+}
+
 /* The slot, or NULL when there never was one. */
 static inline struct actor *slots_at(const struct slot_table *table, uint32_t slot)
 {
     /* Acquire pairs with the release in grow: the chunk's address and zeroed memory are seen. */
     if (slot == 0 || slot >= atomic_load_acquire(&table->end))
         return NULL;
-    return &atomic_load_relaxed(&table->chunks[slot >> SLOTS_CHUNK_BITS])[slot & (SLOTS_CHUNK - 1)];
+    return slots_have(table, slot);
 }
 
 #endif

@@ -226,7 +226,8 @@ static void show(troupe_subscription *subscription, const struct topic_event *ev
     ret_event->body = (troupe_view){event->bytes + event->body_at, event->body_len};
 }
 
-static void read_event(struct topic_place *place, troupe_subscription *subscription, troupe_event *ret_event)
+/* False: the filter does not take it, and the cursor has passed it. */
+static bool read_event(struct topic_place *place, troupe_subscription *subscription, troupe_event *ret_event)
 {
     struct troupe_topic *topic = subscription->topic;
     bool knows_epoch = subscription->next.epoch == topic->epoch;
@@ -245,7 +246,12 @@ static void read_event(struct topic_place *place, troupe_subscription *subscript
         lagged--;
     if (!knows_epoch && lagged == 0)
         lagged = 1; /* what it missed of the other epoch is not known: at least it is told that there was something */
-    show(subscription, event, lagged, ret_event);
+    show(subscription, event, lagged + subscription->lagged, ret_event);
+    bool takes = troupe_filter_takes(subscription->filter, ret_event->type);
+    subscription->lagged = takes ? 0 : ret_event->lagged;
+    if (!takes)
+        release(place, subscription);
+    return takes;
 }
 
 int troupe_subscription_read(troupe_subscription *subscription, troupe_event *ret_event)
@@ -261,8 +267,9 @@ int troupe_subscription_read(troupe_subscription *subscription, troupe_event *re
         bool knows_epoch = subscription->next.epoch == topic->epoch;
         if (knows_epoch ? subscription->next.seq <= newest : newest > 0) {
             leave_list(place, subscription); /* it may not have waited for `ready` */
-            read_event(place, subscription, ret_event);
-            return 1;
+            if (read_event(place, subscription, ret_event))
+                return 1;
+            continue; /* at most the ring */
         }
         if (ended) {
             leave_list(place, subscription);
@@ -318,8 +325,7 @@ void troupe__topics_run(troupe_worker *worker)
 
 /* ---- begin and end ---- */
 
-/* Where to begin. */
-static troupe_event_id first_wanted(struct troupe_topic *topic, enum troupe_from from, troupe_event_id after)
+troupe_event_id troupe__topic_first_wanted(struct troupe_topic *topic, enum troupe_from from, troupe_event_id after)
 {
     troupe_event_id first = {topic->epoch, 0};
     troupe__lock_acquire(&topic->lock);
@@ -342,7 +348,8 @@ int troupe_subscribe_to(troupe_worker *worker, troupe_subscription *subscription
     topic_hold(topic);
     subscription->worker = worker;
     subscription->topic = topic;
-    subscription->next = first_wanted(topic, from, after);
+    subscription->next = troupe__topic_first_wanted(topic, from, after);
+    subscription->lagged = 0;
     subscription->list_next = subscription->list_prev = NULL;
     subscription->held = NULL;
     subscription->state = STATE_READING;

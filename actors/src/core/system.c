@@ -11,15 +11,16 @@
 
 /* ---- make ---- */
 
+static uint32_t or_default(uint32_t value, uint32_t fallback) { return value ? value : fallback; }
+
 static int check_config(const troupe_system_config *config)
 {
     bool ok = config->node != 0 && config->workers <= TROUPE_WORKERS_MAX && config->actors_max <= TROUPE_ACTORS_MAX &&
+              config->blocking_workers <= TROUPE_WORKERS_MAX - or_default(config->workers, 1) &&
               config->mailbox_messages_max <= TROUPE_MAILBOX_MESSAGES_MAX &&
               config->call_timeout_ms <= TROUPE_CALL_TIMEOUT_MS_MAX;
     return ok ? 0 : TROUPE_E_INVALID;
 }
-
-static uint32_t or_default(uint32_t value, uint32_t fallback) { return value ? value : fallback; }
 
 static troupe_worker *new_worker(troupe_system *system, uint32_t index)
 {
@@ -28,21 +29,12 @@ static troupe_worker *new_worker(troupe_system *system, uint32_t index)
         return NULL;
     worker->system = system;
     worker->index = index;
+    worker->is_blocking = index >= system->config.workers;
     worker->pool.depot = &system->depot;
     worker->until_inject = INJECT_EVERY_TURNS;
     worker->inline_left = TROUPE_INLINE_PER_PASS_MAX;
     rng_init(&worker->rng, system->config.seed + index);
     return worker;
-}
-
-static void init_kind(struct kind *kind, const troupe_behavior *behavior)
-{
-    kind->behavior = behavior;
-    for (uint32_t i = 0; i < behavior->types_count; i++) {
-        size_t len = strlen(behavior->types[i].name);
-        kind->type_lens[i] = (uint8_t)len;
-        memcpy(&kind->type_heads[i], behavior->types[i].name, len < 8 ? len : 8);
-    }
 }
 
 int troupe_system_new(const troupe_system_config *config, troupe_system **ret_system)
@@ -59,17 +51,25 @@ int troupe_system_new(const troupe_system_config *config, troupe_system **ret_sy
     system->config.mailbox_messages_max = or_default(config->mailbox_messages_max, TROUPE_MAILBOX_MESSAGES_DEFAULT);
     system->config.mailbox_bytes_max = or_default(config->mailbox_bytes_max, TROUPE_MAILBOX_BYTES_DEFAULT);
     system->config.call_timeout_ms = or_default(config->call_timeout_ms, TROUPE_CALL_TIMEOUT_MS_DEFAULT);
+    system->config.alarm_mailbox_percent =
+        or_default(config->alarm_mailbox_percent, TROUPE_ALARM_MAILBOX_PERCENT_DEFAULT);
+    system->config.alarm_turn_ms = or_default(config->alarm_turn_ms, TROUPE_ALARM_TURN_MS_DEFAULT);
     system->home = (troupe_home){.low = config->node};
-    init_kind(&system->root_kind, &troupe__root_behavior);
+    system->ordinary = UINT64_MAX >> (TROUPE_WORKERS_MAX - system->config.workers);
+    system->blocking.in_order = true;
+    troupe__kind_init(&system->root_kind, &troupe__root_behavior, NULL);
+    system->root_kind.index = TROUPE_BEHAVIORS_MAX;
     troupe__names_init(&system->names, system->home, config->seed);
     system->kinds = troupe__port_alloc_zeroed(TROUPE_BEHAVIORS_MAX * sizeof system->kinds[0]);
-    system->workers = troupe__port_alloc_zeroed(system->config.workers * sizeof system->workers[0]);
+    system->workers = troupe__port_alloc_zeroed(troupe__workers_all(system) * sizeof system->workers[0]);
     rc = troupe__slots_init(&system->slots, system->config.actors_max);
     if (!system->kinds || !system->workers)
         rc = TROUPE_E_NO_MEMORY;
-    for (uint32_t i = 0; rc == 0 && i < system->config.workers; i++)
+    for (uint32_t i = 0; rc == 0 && i < troupe__workers_all(system); i++)
         if (!(system->workers[i] = new_worker(system, i)))
             rc = TROUPE_E_NO_MEMORY;
+    for (uint32_t i = system->config.workers; rc == 0 && i < troupe__workers_all(system); i++)
+        atomic_or_relaxed(&system->parked, UINT64_C(1) << i); /* nobody drives it until it is woken */
     if (rc) {
         troupe_system_free(system);
         return rc;
@@ -78,53 +78,16 @@ int troupe_system_new(const troupe_system_config *config, troupe_system **ret_sy
     return 0;
 }
 
-/* ---- behaviors ---- */
-
-static int check_behavior(const troupe_behavior *behavior)
-{
-    if (behavior->abi != TROUPE_BEHAVIOR_ABI || behavior->size < sizeof *behavior || !behavior->receive ||
-        !behavior->name || !troupe__is_word(troupe_view_of(behavior->name)) || !behavior->version ||
-        behavior->types_count > TROUPE_TYPES_PER_BEHAVIOR_MAX)
-        return TROUPE_E_INVALID;
-    for (uint32_t i = 0; i < behavior->types_count; i++) {
-        const troupe_type *type = &behavior->types[i];
-        if (!type->name || !troupe__is_word(troupe_view_of(type->name)))
-            return TROUPE_E_INVALID;
-        for (uint32_t k = 0; k < i; k++)
-            if (troupe_view_equal(troupe_view_of(type->name), troupe_view_of(behavior->types[k].name)))
-                return TROUPE_E_INVALID;
-    }
-    return 0;
-}
-
-int troupe_system_add_behavior(troupe_system *system, const troupe_behavior *behavior)
-{
-    int rc = check_behavior(behavior);
-    if (rc)
-        return rc;
-    troupe_view name = troupe_view_of(behavior->name);
-    if (troupe_system_behavior(system, name) || troupe_view_equal(name, troupe_view_of(troupe__root_behavior.name)))
-        return TROUPE_E_NAME_TAKEN;
-    if (system->kinds_count == TROUPE_BEHAVIORS_MAX)
-        return TROUPE_E_LIMIT;
-    init_kind(&system->kinds[system->kinds_count], behavior);
-    system->kinds_count++;
-    return 0;
-}
-
-const troupe_behavior *troupe_system_behavior_at(const troupe_system *system, uint32_t i)
-{
-    return i < system->kinds_count ? system->kinds[i].behavior : NULL;
-}
-
 troupe_home troupe_system_home(const troupe_system *system) { return system->home; }
 
 troupe_worker *troupe_system_worker(troupe_system *system, uint32_t i)
 {
-    return i < system->config.workers ? system->workers[i] : NULL;
+    return i < troupe__workers_all(system) ? system->workers[i] : NULL;
 }
 
 uint32_t troupe_system_workers(const troupe_system *system) { return system->config.workers; }
+
+uint32_t troupe_system_blocking_workers(const troupe_system *system) { return system->config.blocking_workers; }
 
 /* ---- end ---- */
 
@@ -208,11 +171,13 @@ static void end_all_left(troupe_system *system)
     /* Every end goes on by messages: drive until all are over. Killed actors wait for nobody but killed children. */
     for (bool busy = true; busy;) {
         busy = false;
-        for (uint32_t i = 0; i < system->config.workers; i++) {
+        for (uint32_t i = 0; i < troupe__workers_all(system); i++) {
             troupe_worker *each = system->workers[i];
             if (troupe_worker_poll(each, each->now_ns, 1024) == 0)
                 busy = true;
         }
+        for (uint32_t i = 0; i < troupe__workers_all(system); i++) /* the last one may have left work for the first */
+            busy = busy || atomic_load_relaxed(&system->inject.count) || atomic_load_relaxed(&system->workers[i]->inbox);
     }
 }
 
@@ -221,14 +186,15 @@ void troupe_system_free(troupe_system *system)
     if (!system)
         return;
     bool whole = system->workers && system->kinds && system->slots.chunks;
-    for (uint32_t i = 0; whole && i < system->config.workers; i++)
+    for (uint32_t i = 0; whole && i < troupe__workers_all(system); i++)
         whole = system->workers[i] != NULL;
     if (whole) {
         atomic_store_relaxed(&system->shutdown.worker, NULL);
         atomic_store_relaxed(&system->draining, true); /* an answer on the way must not start anything */
         end_all_left(system);
+        troupe__group_forget_stuck(&system->groups);
     }
-    for (uint32_t i = 0; system->workers && i < system->config.workers; i++) {
+    for (uint32_t i = 0; system->workers && i < troupe__workers_all(system); i++) {
         if (!system->workers[i])
             continue;
         troupe__requests_fini(system->workers[i]);
@@ -236,11 +202,13 @@ void troupe_system_free(troupe_system *system)
         troupe__port_free(system->workers[i], sizeof *system->workers[i]);
     }
     if (system->workers)
-        troupe__port_free(system->workers, system->config.workers * sizeof system->workers[0]);
+        troupe__port_free(system->workers, troupe__workers_all(system) * sizeof system->workers[0]);
     if (system->kinds)
         troupe__port_free(system->kinds, TROUPE_BEHAVIORS_MAX * sizeof system->kinds[0]);
     troupe__names_fini(&system->names);
+    troupe__traces_fini(&system->traces);
     troupe__topics_fini(&system->topics);
+    troupe__groups_fini(&system->groups);
     troupe__slots_fini(&system->slots);
     troupe__pool_depot_fini(&system->depot);
     troupe__port_free(system, sizeof *system);

@@ -6,6 +6,8 @@
  * it, and then tells the workers that wait. */
 #include "core/topic.h"
 
+#include "core/follow.h"
+#include "core/group.h"
 #include "core/worker.h"
 
 #include "base/mem.h"
@@ -25,7 +27,7 @@ void troupe__topic_event_drop(struct topic_event *event)
 }
 
 /* Make an event, held once. */
-static struct topic_event *new_event(troupe_view type, const troupe_body *body)
+static struct topic_event *new_event(troupe_view type, const troupe_body *body, const troupe_ref *from)
 {
     size_t content_type_len = body->content_type ? strlen(body->content_type) : 0;
     size_t texts = type.len + 1 + (content_type_len ? content_type_len + 1 : 0);
@@ -39,6 +41,7 @@ static struct topic_event *new_event(troupe_view type, const troupe_body *body)
     event->type_len = (uint8_t)type.len;
     event->has_content_type = content_type_len > 0;
     event->next_out = NULL;
+    event->from = from ? *from : (troupe_ref){0};
     memcpy(event->bytes, type.ptr, type.len);
     event->bytes[type.len] = '\0';
     if (content_type_len)
@@ -50,15 +53,17 @@ static struct topic_event *new_event(troupe_view type, const troupe_body *body)
 
 /* ---- a topic ---- */
 
-static struct troupe_topic *new_topic(troupe_system *system)
+struct troupe_topic *troupe__topic_make(troupe_system *system, struct group *group)
 {
-    size_t bytes = sizeof(struct troupe_topic) + system->config.workers * sizeof(struct topic_place *);
+    size_t bytes = sizeof(struct troupe_topic) + troupe__workers_all(system) * sizeof(struct topic_place *);
     struct troupe_topic *topic = troupe_alloc(bytes);
     if (!topic)
         return NULL;
     memset(topic, 0, bytes);
     topic->system = system;
+    topic->group = group;
     topic->oldest = 1;
+    topic->follow_notice.what = NOTICE_FOLLOW;
     atomic_init(&topic->holds, 1);
     /* Another one each time, also after a restart of the node, whose home and seed are new then. */
     uint64_t state = system->config.seed ^ system->home.low ^ atomic_add_relaxed(&system->topics.made, 1) << 32;
@@ -70,12 +75,16 @@ static struct troupe_topic *new_topic(troupe_system *system)
 
 void troupe__topic_drop(struct troupe_topic *topic)
 {
+    if (topic->group) {
+        troupe__group_topic_drop(topic);
+        return;
+    }
     if (atomic_fetch_sub_explicit(&topic->holds, 1, memory_order_acq_rel) != 1)
         return;
     uint64_t newest = atomic_load_relaxed(&topic->newest);
     for (uint64_t seq = topic->oldest; seq <= newest; seq++)
         troupe__topic_event_drop(topic->ring[seq & (topic->capacity - 1)]);
-    for (uint32_t i = 0; i < topic->system->config.workers; i++)
+    for (uint32_t i = 0; i < troupe__workers_all(topic->system); i++)
         troupe_free(topic->places[i]); /* without subscribers their caches are empty */
     troupe_free(topic->ring);
     troupe_free(topic);
@@ -138,16 +147,18 @@ static void tell_waiting(struct troupe_topic *topic)
     }
 }
 
-int troupe_topic_publish(troupe_topic *topic, troupe_view type, troupe_body body, troupe_event_id *ret_id)
+int troupe__topic_publish(troupe_topic *topic, troupe_worker *worker, troupe_view type, const troupe_body *body,
+                          const troupe_ref *from, troupe_event_id *ret_id)
 {
-    if (!troupe__is_word(type) || (body.content_type && strlen(body.content_type) > TROUPE_CONTENT_TYPE_BYTES_MAX))
+    if (!troupe__is_word(type) || (body->content_type && strlen(body->content_type) > TROUPE_CONTENT_TYPE_BYTES_MAX))
         return TROUPE_E_INVALID;
-    if (body.len > TROUPE_TOPIC_BYTES_MAX)
+    if (body->len > TROUPE_TOPIC_BYTES_MAX)
         return TROUPE_E_TOO_LARGE;
-    struct topic_event *event = new_event(type, &body), *out = NULL;
+    struct topic_event *event = new_event(type, body, from), *out = NULL;
     if (!event)
         return TROUPE_E_NO_MEMORY;
     int rc = TROUPE_E_GONE;
+    bool tell = false;
     troupe__lock_acquire(&topic->lock);
     if (!atomic_load_relaxed(&topic->ended)) {
         out = take_old(topic, event->body_len);
@@ -160,6 +171,7 @@ int troupe_topic_publish(troupe_topic *topic, troupe_view type, troupe_body body
         topic->ring[event->seq & (topic->capacity - 1)] = event;
         topic->body_bytes += event->body_len;
         atomic_store_seq(&topic->newest, event->seq); /* before the bits are looked at */
+        tell = troupe__follow_begin_telling(topic);
     }
     troupe__lock_release(&topic->lock);
     drop_list(out);
@@ -167,23 +179,33 @@ int troupe_topic_publish(troupe_topic *topic, troupe_view type, troupe_body body
         troupe__topic_event_drop(event);
     else
         tell_waiting(topic);
+    if (tell)
+        troupe__follow_tell(topic, worker);
     return rc;
+}
+
+int troupe_topic_publish(troupe_topic *topic, troupe_view type, troupe_body body, troupe_event_id *ret_id)
+{
+    return troupe__topic_publish(topic, NULL, type, &body, NULL, ret_id);
 }
 
 static void end_topic(struct troupe_topic *topic)
 {
     troupe__lock_acquire(&topic->lock);
     atomic_store_seq(&topic->ended, true); /* before the bits are looked at */
+    bool tell = troupe__follow_begin_telling(topic);
     troupe__lock_release(&topic->lock);
     if (!TROUPE_PLANTED(11))
         tell_waiting(topic);
+    if (tell)
+        troupe__follow_tell(topic, NULL);
 }
 
 /* ---- topics of the system's own ---- */
 
 int troupe_topic_new(troupe_system *system, troupe_topic **ret_topic)
 {
-    struct troupe_topic *topic = new_topic(system);
+    struct troupe_topic *topic = troupe__topic_make(system, NULL);
     if (!topic)
         return TROUPE_E_NO_MEMORY;
     *ret_topic = topic;
@@ -265,7 +287,7 @@ int troupe__topic_of(troupe_system *system, struct actor *actor, uint32_t genera
         *ret_topic = topic;
         return 0;
     }
-    struct troupe_topic *fresh = new_topic(system);
+    struct troupe_topic *fresh = troupe__topic_make(system, NULL);
     if (!fresh)
         return TROUPE_E_NO_MEMORY;
     fresh->slot = actor->slot;
@@ -361,7 +383,7 @@ static int publish(troupe_ctx *ctx, const char *type, const troupe_body *body, t
         if (rc)
             return rc;
     }
-    return troupe_topic_publish(extra->topic, troupe_view_of(type), *body, ret_id);
+    return troupe__topic_publish(extra->topic, worker, troupe_view_of(type), body, NULL, ret_id);
 }
 
 int troupe_publish(troupe_ctx *ctx, const char *type, troupe_body body) { return publish(ctx, type, &body, NULL); }

@@ -4,6 +4,8 @@
  *
  *   topic.c          the ring and the publisher's side; the table that finds the topic of an actor
  *   subscription.c   the subscribers' side: one place for each worker, cursors, who is told that there is news
+ *   follow.c         actors that follow, see follow.h
+ *   filter.c         which types a reader wants
  *
  * An event is one counted block, written once and shared by the ring and all who read it. A topic keeps the last ones,
  * with numbers that count up from 1. A subscriber is a number: the next event it wants. So publishing costs the same for
@@ -42,12 +44,15 @@
 #define TOPIC_READY_PER_POLL 1024u        /* ready callbacks that a worker runs before its actors get their turns */
 
 struct actor;
+struct follow_note;
+struct group;
 
 /* Written once, before it is in the ring. */
 struct topic_event {
     _Atomic uint32_t holds;
     uint32_t body_len;
     uint64_t seq;
+    troupe_ref from;              /* whom it tells of; zeroed: the publisher */
     struct topic_event *next_out; /* the publisher's: in the list of those that it has taken out of the ring */
     uint16_t body_at;             /* in bytes */
     uint8_t type_len;
@@ -82,6 +87,7 @@ struct troupe_topic {
     troupe_system *system;
     uint64_t epoch;
     uint32_t slot, generation; /* whose it is; 0: the system's own */
+    struct group *group;       /* or that of its joins and leaves; NULL: of none */
 
     /* Any thread. */
     _Atomic uint32_t holds;
@@ -95,6 +101,12 @@ struct troupe_topic {
     uint32_t capacity;
     uint64_t oldest;     /* number of the oldest event in the ring; newest + 1: none */
     uint64_t body_bytes; /* of those in the ring */
+    struct follow_note *followers, *followers_last; /* who have read all, oldest first */
+    bool telling;        /* they are being told: the notice is on its way, or a worker has the topic in its list */
+
+    /* Followers: the teller's. */
+    struct message follow_notice;       /* NOTICE_FOLLOW */
+    struct troupe_topic *telling_next;  /* in the worker's list */
 
     /* Under the lock of the table's shard. */
     struct troupe_topic *next; /* in its bucket */
@@ -124,6 +136,13 @@ void troupe__topic_drop(struct troupe_topic *topic);
 static inline void topic_event_hold(struct topic_event *event) { atomic_add_relaxed(&event->holds, 1); }
 void troupe__topic_event_drop(struct topic_event *event);
 
+/* As troupe_topic_publish. `from` may be NULL; so may worker: the thread at hand drives none. */
+int troupe__topic_publish(troupe_topic *topic, troupe_worker *worker, troupe_view type, const troupe_body *body,
+                          const troupe_ref *from, troupe_event_id *ret_id);
+
+/* A topic of the system's own, or of a group. NULL: no memory. Thread: any. */
+struct troupe_topic *troupe__topic_make(troupe_system *system, struct group *group);
+
 /* Find the topic of a living actor, or make it; held for the caller. Thread: any.
  * Fails: TROUPE_E_GONE (it has ended meanwhile), TROUPE_E_NO_MEMORY. */
 int troupe__topic_of(troupe_system *system, struct actor *actor, uint32_t generation, struct troupe_topic **ret_topic);
@@ -133,7 +152,12 @@ void troupe__topic_on_end(troupe_system *system, const struct actor *actor, uint
 
 void troupe__topics_fini(struct topic_table *table);
 
-/* ---- subscription.c. Thread: the owner of the worker ---- */
+/* ---- subscription.c ---- */
+
+/* Where a reader begins. Thread: any. */
+troupe_event_id troupe__topic_first_wanted(struct troupe_topic *topic, enum troupe_from from, troupe_event_id after);
+
+/* Thread, from here on: the owner of the worker. */
 
 /* The notice of a place has come. */
 void troupe__topic_on_notice(troupe_worker *worker, struct message *notice);

@@ -4,8 +4,9 @@
  *
  * Before each message the signals are looked at: kill > stop > system > messages. System messages are bounded by
  * TROUPE_TURN_SYSTEM_MAX before a message gets its chance, messages by TROUPE_TURN_MESSAGES_MAX before the actor goes to
- * the back of the queue. When nothing is left the actor goes idle, by one compare-and-swap of its mailbox word; if
- * something came meanwhile the swap fails and the turn goes on.
+ * the back of the queue. What it sends counts as well (TROUPE_TURN_SENDS_MAX, after Erlang's reductions): one who sends
+ * much makes way for who receives it, while that is still in the processor's cache. When nothing is left the actor goes
+ * idle, by one compare-and-swap of its mailbox word; if something came meanwhile the swap fails and the turn goes on.
  *
  * While the lane is paused (call_wait, an open start) messages that may not pass are moved to a deferred list, in order,
  * and put back in front when the pause ends. So each is looked at once, however long the pause.
@@ -14,15 +15,20 @@
 #include "core/mailbox.h"
 #include "core/worker.h"
 
+#include "base/compiler.h"
+
 /* ---- the next message ---- */
 
 static bool passes(const struct actor *actor, const struct message *message)
 {
-    if (actor->ending)
-        return true; /* to be disposed of */
+    if (actor->ending || actor->pause == PAUSE_TRACED)
+        return true; /* to be disposed of; or told of */
+    if (actor->pause & PAUSE_SUSPENDED)
+        return message->what == MESSAGE_ARGS;
     if (actor->pause & PAUSE_CALL)
         return message->what == MESSAGE_REPLY && message->call_id == actor->extra->call_awaited;
-    return message->what == MESSAGE_REPLY || message->what == MESSAGE_TIMER; /* starting */
+    return message->what == MESSAGE_REPLY || message->what == MESSAGE_TIMER ||
+           message->what == MESSAGE_GROUP_RESULTS; /* starting */
 }
 
 static void defer(struct actor *actor, struct message *message)
@@ -70,13 +76,14 @@ static bool is_excess(const struct actor *actor, const struct message *message)
            mailbox_depth(actor) - actor->handled >= atomic_load_relaxed(&actor->messages_max);
 }
 
-static struct message *next_message(troupe_ctx *ctx)
+static APART struct message *next_message(troupe_ctx *ctx)
 {
     struct actor *actor = ctx->actor;
     struct message *message;
     while ((message = mailbox_pop(actor))) {
         if (actor->pause && !passes(actor, message)) {
             defer(actor, message);
+            troupe__alarm_look(ctx->worker, actor);
             continue;
         }
         if (!is_excess(actor, message)) {
@@ -84,7 +91,13 @@ static struct message *next_message(troupe_ctx *ctx)
                 mailbox_settle(actor);
             return message;
         }
-        troupe__turn_dispose(ctx->worker, actor, message, TROUPE_E_SHED);
+        struct message *oldest = troupe__postpone_take_oldest(actor);
+        troupe__turn_dispose(ctx->worker, actor, oldest ? oldest : message, TROUPE_E_SHED);
+        if (oldest) {
+            if (actor->exact)
+                mailbox_settle(actor);
+            return message;
+        }
     }
     return NULL;
 }
@@ -108,8 +121,7 @@ void troupe__turn_dispose(troupe_worker *worker, struct actor *actor, struct mes
 
 /* ---- the message lane ---- */
 
-/* A function of the behavior has returned: end the actor if it failed or asked for it. */
-static void after_function(troupe_ctx *ctx, int rc)
+RARE static void after_unusual(troupe_ctx *ctx, int rc)
 {
     troupe_view detail = {ctx->detail, ctx->detail_len};
     if (actor_is_killed(ctx->actor)) {
@@ -118,12 +130,20 @@ static void after_function(troupe_ctx *ctx, int rc)
         troupe__life_stop(ctx, TROUPE_EXIT_FAILED, rc, detail);
     else if (ctx->stop_self)
         troupe__life_stop(ctx, TROUPE_EXIT_NORMAL, 0, detail);
+    ctx->traced_end = rc < 0 || ctx->stop_self;
     ctx->stop_self = false;
     ctx->detail_len = 0;
 }
 
+/* A function of the behavior has returned: end the actor if it failed or asked for it. */
+static inline void after_function(troupe_ctx *ctx, int rc)
+{
+    if (rc < 0 || ctx->stop_self || ctx->detail_len)
+        after_unusual(ctx, rc);
+}
+
 /* The turn of a call ended without an answer. */
-static void answer_for_behavior(troupe_ctx *ctx, struct message *call, int rc)
+static RARE void answer_for_behavior(troupe_ctx *ctx, struct message *call, int rc)
 {
     troupe_worker *worker = ctx->worker;
     troupe_ref self = actor_ref(worker->system, ctx->actor);
@@ -140,6 +160,7 @@ static void answer_for_behavior(troupe_ctx *ctx, struct message *call, int rc)
         }
         error = TROUPE_E_NO_MEMORY;
     }
+    troupe__inspect_note_error(ctx, error, (troupe_view){ctx->detail, ctx->detail_len});
     troupe__answer_with_error(worker, call, self, error, (troupe_view){ctx->detail, ctx->detail_len});
 }
 
@@ -204,7 +225,7 @@ static int handle_name_lost(troupe_ctx *ctx, struct message *message)
 }
 
 /* True when the actor is no more. */
-static bool dispatch(troupe_ctx *ctx, struct message *message)
+static APART bool dispatch(troupe_ctx *ctx, struct message *message)
 {
     troupe_worker *worker = ctx->worker;
     struct actor *actor = ctx->actor;
@@ -240,6 +261,12 @@ static bool dispatch(troupe_ctx *ctx, struct message *message)
         break;
     case MESSAGE_WRITABLE:
         rc = troupe__bond_on_writable(ctx, message);
+        break;
+    case MESSAGE_EVENT:
+        rc = troupe__follow_on_note(ctx, message);
+        break;
+    case MESSAGE_GROUP_RESULTS:
+        rc = troupe__group_call_on_results(ctx, message);
         break;
     default: /* MESSAGE_NAME_LOST */
         rc = handle_name_lost(ctx, message);
@@ -280,10 +307,12 @@ static void on_stop(troupe_ctx *ctx, struct message *request)
                                   troupe_view_of("as many wait for its end as may; kill it, or try again later"));
         return;
     }
-    if (mode == TROUPE_DRAIN)
+    if (mode == TROUPE_DRAIN) {
         troupe__life_drain(ctx, cause, detail);
-    else
+    } else {
+        actor->drains = false;
         troupe__life_stop(ctx, cause, 0, detail);
+    }
     struct extra *extra = waits && !is_full ? troupe__extra(&worker->pool, actor) : NULL;
     if (extra) { /* answered at the end */
         request->next = extra->stop_waiters;
@@ -326,6 +355,20 @@ static void dispatch_system(troupe_ctx *ctx, struct message *message)
         break;
     case SYSTEM_CHILD_STARTED:
         after_function(ctx, troupe__supervisor_on_started(ctx, message));
+        break;
+    case SYSTEM_VIEW:
+    case SYSTEM_SUSPEND:
+    case SYSTEM_TRACE:
+    case SYSTEM_TIMER_SET:
+    case SYSTEM_TIMER_CANCEL:
+    case SYSTEM_TIMERS:
+        troupe__inspect_on_request(ctx, message);
+        break;
+    case SYSTEM_PROBE:
+        troupe__probe_answer(ctx->worker, message, troupe_self(ctx), 0);
+        break;
+    case SYSTEM_PROBED:
+        after_function(ctx, troupe__probe_on_answer(ctx, message));
         break;
     default: /* SYSTEM_SPAWN */
         troupe__root_on_spawn(ctx, message);
@@ -371,6 +414,8 @@ void troupe__turn_take_bonds(troupe_ctx *ctx)
 /* The actor was spawned without args. */
 static void start_without_args(troupe_ctx *ctx)
 {
+    if (troupe__life_begins_at_once(ctx))
+        return;
     const troupe_spawn_opts no_wishes = {0};
     troupe_ref parent = troupe_parent(ctx);
     struct message *args = troupe__spawn_args(ctx->worker, &no_wishes, parent);
@@ -381,7 +426,7 @@ static void start_without_args(troupe_ctx *ctx)
 }
 
 /* True when the actor is no more. */
-static bool run_signals(troupe_ctx *ctx)
+static APART bool run_signals(troupe_ctx *ctx)
 {
     struct actor *actor = ctx->actor;
     /* Clears all: what they announce is taken below. Sequentially consistent as the raise. */
@@ -421,7 +466,7 @@ static bool run_signals(troupe_ctx *ctx)
 /* ---- the turn ---- */
 
 /* Leave the actor's deadlines with a wheel, and tell waiting senders of room. */
-static void leave_extra(troupe_ctx *ctx)
+static APART void leave_extra(troupe_ctx *ctx)
 {
     struct extra *extra = ctx->actor->extra;
     uint64_t earliest_ns = troupe__wait_earliest(&extra->waits);
@@ -440,19 +485,80 @@ static void leave_extra(troupe_ctx *ctx)
 static bool is_drained(troupe_ctx *ctx)
 {
     const struct actor *actor = ctx->actor;
-    if (actor_state_now(actor) != TROUPE_STATE_DRAINING || actor->ending)
-        return false;
+    if (mailbox_depth(actor) != actor->captured)
+        return false; /* accepted before it drained, and not in the private list yet */
     if (actor->extra)
         troupe__wait_look_for_askers(ctx);
-    return !actor->pause && (!actor->extra || (actor->extra->waits.calls == 0 && actor->extra->waits.kept == 0));
+    return !(actor->pause & ~PAUSE_TRACED) && (!actor->extra || (actor->extra->waits.calls == 0 && actor->extra->waits.kept == 0));
 }
 
-static void go_to_the_back(troupe_ctx *ctx)
+/* Make way for others. Who has handled its share and has as much again before it gets each second turn, until it has
+ * caught up: of many senders each has a turn, and so its mailbox would be full most of the time. */
+static APART void make_way(troupe_ctx *ctx, uint32_t handled)
 {
-    mailbox_settle(ctx->actor);
-    if (ctx->actor->extra)
+    struct actor *actor = ctx->actor;
+    mailbox_settle(actor);
+    troupe__alarm_look(ctx->worker, actor);
+    if (actor->extra)
         leave_extra(ctx);
-    troupe__worker_schedule(ctx->worker, ctx->actor);
+    actor->bursts = ctx->sends >= TROUPE_TURN_SENDS_MAX;
+    if (handled >= TROUPE_TURN_MESSAGES_MAX && mailbox_depth(actor) >= TROUPE_TURN_MESSAGES_MAX)
+        troupe__worker_schedule_next(ctx->worker, actor);
+    else
+        troupe__worker_schedule(ctx->worker, actor);
+}
+
+/* The usual: one ordinary message after the other, with nothing else to look at. Does what next_message and dispatch
+ * would, with all that cannot change in between at hand. Returns how many were handled in the turn so far; the rest, and
+ * what the last one asked for, is left to `run`. */
+static uint32_t run_usual(troupe_ctx *ctx, uint32_t handled)
+{
+    troupe_worker *worker = ctx->worker;
+    struct actor *actor = ctx->actor;
+    if (actor->exact || atomic_load_relaxed(&actor->policy) == TROUPE_DROP_OLDEST)
+        return handled;
+    const struct kind *kind = actor_kind(actor);
+    const troupe_behavior *behavior = kind->behavior;
+    void *state = actor_state(actor);
+    uint32_t before = handled, generation = actor_generation(actor);
+    uint32_t look_at = troupe__turn_next_look(worker, kind, handled);
+    mailbox_capture(actor); /* also when older ones wait: what has just come is still in the cache */
+    while (handled < look_at && ctx->sends < TROUPE_TURN_SENDS_MAX) {
+        if ((uint32_t)atomic_load_relaxed(&actor->identity) || actor->pause || actor->ending)
+            break;
+        if (!actor->inbox_head && mailbox_capture(actor) == 0)
+            break;
+        struct message *message = actor->inbox_head;
+        bool is_call = message->msg.kind == TROUPE_MSG_CALL;
+        if (message->what != MESSAGE_USER || message->target_generation != generation ||
+            message->msg.body_len > TROUPE_SMALL_BODY_BYTES || (is_call && is_too_late(worker, message)))
+            break;
+        mailbox_take_head(actor, message);
+        handled++;
+        ctx->message = message;
+        ctx->answered = !is_call;
+        ctx->kept = ctx->answer_failed = false;
+        int rc = behavior->receive(ctx, state, &message->msg);
+        ctx->message = NULL;
+        if (!ctx->answered || ctx->answer_failed)
+            answer_for_behavior(ctx, message, rc);
+        else if (!ctx->kept)
+            troupe__message_free(&worker->pool, message);
+        if (rc < 0 || ctx->stop_self || ctx->detail_len) {
+            after_unusual(ctx, rc);
+            break;
+        }
+    }
+    counter_add(&worker->stats.messages, handled - before);
+    counter_add(&actor->processed, handled - before);
+    return handled;
+}
+
+/* Is there nothing to do but to go idle? The word tells of messages that came since the last capture. */
+static bool is_empty(const struct actor *actor)
+{
+    return !actor->inbox_head && !actor->system_head && !(uint32_t)atomic_load_relaxed(&actor->identity) &&
+           mailbox_depth(actor) == actor->captured;
 }
 
 /* Run until nothing is left or the share is used up. Returns the number of messages handled. */
@@ -465,57 +571,78 @@ static uint32_t run(troupe_ctx *ctx)
             if (run_signals(ctx))
                 return handled;
             handled += ctx->deadlines;
+            if (actor->system_head)
+                handled += TROUPE_TURN_SYSTEM_MAX; /* a full share of system messages, and more wait: SIGNAL_SYSTEM is set */
+            if (actor_is_killed(actor))
+                continue; /* meanwhile: a kill comes before the next message */
         }
-        if (actor->system_head)
-            handled += TROUPE_TURN_SYSTEM_MAX; /* a full share of system messages, and more wait */
-        if (actor_is_killed(actor))
-            continue; /* meanwhile: a kill comes before the next message */
-        struct message *message = next_message(ctx);
+        uint32_t before = handled;
+        handled = run_usual(ctx, handled);
+        if (actor->ending && troupe__life_proceed(ctx))
+            return handled;
+        bool went_on = handled != before, used_up = false;
+        struct message *message = went_on ? NULL : next_message(ctx);
         if (message) {
             handled++;
-            if (dispatch(ctx, message))
+            went_on = true;
+            bool is_gone = actor->pause & PAUSE_TRACED ? troupe__trace_message(ctx, message, dispatch)
+                                                       : dispatch(ctx, message);
+            if (is_gone)
                 return handled;
         }
-        if (message || actor->system_head || handled >= TROUPE_TURN_MESSAGES_MAX) {
-            if (!troupe__turn_is_used_up(ctx->worker, actor_kind(actor), handled))
-                continue;
-            go_to_the_back(ctx);
-            return handled;
+        if (went_on || actor->system_head || handled >= TROUPE_TURN_MESSAGES_MAX) {
+            used_up = ctx->sends >= TROUPE_TURN_SENDS_MAX ||
+                      troupe__turn_is_used_up(ctx->worker, actor_kind(actor), handled);
+            if (!is_empty(actor)) {
+                if (!used_up)
+                    continue;
+                make_way(ctx, handled);
+                return handled;
+            }
         }
-        if (is_drained(ctx)) {
+        if (actor_state_now(actor) == TROUPE_STATE_DRAINING && !actor->ending && is_drained(ctx)) {
             troupe__life_stop(ctx, (enum troupe_exit_cause)actor->exit_cause, 0, (troupe_view){"", 0});
             if (troupe__life_proceed(ctx))
                 return handled;
         }
         if (actor->extra)
             leave_extra(ctx);
-        if (!mailbox_go_idle(actor))
-            continue;
-        /* No longer ours, unless a signal came before we let go. */
-        if (actor_signals(actor) == 0 || !mailbox_claim(actor))
+        if (actor->bursts || used_up)
+            actor->bursts = ctx->sends >= TROUPE_TURN_SENDS_MAX;
+        /* After it no longer ours, unless a signal came before we let go. */
+        if (mailbox_go_idle(actor) && (actor_signals(actor) == 0 || !mailbox_claim(actor)))
             return handled;
+        if (used_up) {
+            make_way(ctx, handled);
+            return handled;
+        }
     }
 }
 
 void troupe__turn_run(troupe_worker *worker, struct actor *actor)
 {
-    char name[TROUPE_NAME_BYTES_MAX + 1];
-    troupe_ctx ctx;
-    ctx.worker = worker;
-    ctx.actor = actor;
-    ctx.message = NULL;
-    ctx.answered = true;
-    ctx.kept = ctx.answer_failed = ctx.stop_self = false;
-    ctx.name = name;
-    ctx.detail_len = 0;
+    troupe_ctx *ctx = &worker->ctx;
+    ctx->worker = worker;
+    ctx->actor = actor;
+    ctx->message = NULL;
+    ctx->answered = true;
+    ctx->kept = ctx->answer_failed = ctx->stop_self = false;
+    ctx->timer = CTX_TIMER_NONE;
+    ctx->detail_len = 0;
+    ctx->sends = 0;
     struct kind *kind = actor_kind(actor);
+    struct kind_stats *sums = &worker->kind_stats[kind->index];
+    uint64_t messages_before = atomic_load_relaxed(&worker->stats.messages);
+    uint32_t generation = actor_generation(actor);
     worker->in_turn = true;
     counter_add(&worker->turn_count, 1);
     atomic_store_release(&worker->turn_actor, actor); /* pairs with the watchdog's acquire */
-    uint32_t messages = run(&ctx);
+    uint32_t messages = run(ctx);
     atomic_store_relaxed(&worker->turn_actor, NULL);
     worker->in_turn = false;
     counter_add(&worker->stats.turns, 1);
+    counter_add(&sums->turns, 1);
+    counter_add(&sums->messages, atomic_load_relaxed(&worker->stats.messages) - messages_before);
     if (worker->system->config.clock_ns)
-        troupe__turn_time(worker, kind, messages);
+        troupe__turn_time(worker, kind, actor, generation, messages);
 }

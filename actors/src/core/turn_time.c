@@ -12,8 +12,6 @@
 #define TURN_SLICE 16u      /* turns timed together */
 #define TURN_PRECISE 256u   /* turns timed alone after a long slice */
 #define TURN_SAMPLE_NS_MAX (4 * TROUPE_INLINE_TURN_NS_MAX)
-#define TURN_FIRST_CHECK 4u
-#define TURN_TIME_CHECK 16u /* messages of a turn between looks at the clock */
 
 /* A batch has had its share: as many messages as it may, or, where there is a clock, as much time. The clock is looked at
  * after the first few messages and then seldom; after each one of a kind whose messages are known to be slow. The slice
@@ -21,7 +19,7 @@
 bool troupe__turn_is_used_up(troupe_worker *worker, const struct kind *kind, uint32_t handled)
 {
     const troupe_system_config *config = &worker->system->config;
-    if (handled >= TROUPE_TURN_MESSAGES_MAX)
+    if (handled >= TROUPE_TURN_MESSAGES_MAX || worker->is_blocking)
         return true;
     bool looks = handled == TURN_FIRST_CHECK || handled % TURN_TIME_CHECK == 0 ||
                  atomic_load_relaxed(&kind->message_ns) > TROUPE_INLINE_TURN_NS_MAX;
@@ -47,25 +45,56 @@ static void note_turn(troupe_worker *worker, struct kind *kind, uint64_t turn_ns
     }
 }
 
-void troupe__turn_time(troupe_worker *worker, struct kind *kind, uint32_t messages)
+/* A turn was timed alone. */
+static void note_one_turn(troupe_worker *worker, struct kind *kind, const struct actor *actor, uint32_t generation,
+                          uint64_t turn_ns, uint32_t messages)
+{
+    uint32_t alarm_ms = worker->system->config.alarm_turn_ms;
+    note_turn(worker, kind, turn_ns, messages);
+    if (alarm_ms != TROUPE_ALARM_OFF && turn_ns >= alarm_ms * NS_PER_MS)
+        troupe__alarm_on_turn(worker, (troupe_ref){worker->system->home, actor->slot, generation}, kind, turn_ns);
+}
+
+void troupe__turn_time(troupe_worker *worker, struct kind *kind, const struct actor *actor, uint32_t generation,
+                       uint32_t messages)
 {
     const troupe_system_config *config = &worker->system->config;
+    if (worker->is_blocking) { /* its turns may last: one is a slice, and it is neither long nor told of */
+        counter_add(&worker->kind_stats[kind->index].busy_ns, config->clock_ns(config->user) - worker->slice_started_ns);
+        return;
+    }
     /* A kind that counts as slow is timed each time, or it would never be seen to be quick again. */
     bool is_slow = atomic_load_relaxed(&kind->message_ns) > TROUPE_INLINE_TURN_NS_MAX;
     uint32_t turns = ++worker->slice_turns;
     if (worker->precise_turns == 0 && !is_slow && turns < TURN_SLICE)
         return;
     uint64_t now_ns = config->clock_ns(config->user), spent_ns = now_ns - worker->slice_started_ns;
-    if (worker->precise_turns > 0) {
-        worker->precise_turns--;
-        note_turn(worker, kind, spent_ns, messages);
+    if (worker->precise_turns > 0 || turns == 1) {
+        worker->precise_turns -= worker->precise_turns > 0;
+        note_one_turn(worker, kind, actor, generation, spent_ns, messages);
     } else if (spent_ns > TROUPE_TURN_LONG_NS) {
         worker->precise_turns = TURN_PRECISE;
     } else {
         note_turn(worker, kind, spent_ns / turns, messages); /* so that one long turn is forgotten again */
     }
+    counter_add(&worker->kind_stats[kind->index].busy_ns, spent_ns); /* of the slice: who ran oftenest has most of it */
     worker->slice_turns = 0;
     worker->slice_started_ns = now_ns;
+}
+
+void troupe__turn_end_slice(troupe_worker *worker, const struct actor *actor)
+{
+    const troupe_system_config *config = &worker->system->config;
+    if (!config->clock_ns || worker->slice_turns == 0)
+        return;
+    struct kind *kind = actor_kind(actor);
+    uint64_t spent_ns = config->clock_ns(config->user) - worker->slice_started_ns;
+    if (worker->slice_turns == 1)
+        note_one_turn(worker, kind, actor, actor_generation(actor), spent_ns, 1);
+    else if (spent_ns > TROUPE_TURN_LONG_NS)
+        worker->precise_turns = TURN_PRECISE;
+    counter_add(&worker->kind_stats[kind->index].busy_ns, spent_ns);
+    worker->slice_turns = 0;
 }
 
 void troupe__turn_begin_slice(troupe_worker *worker)

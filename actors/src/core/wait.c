@@ -27,51 +27,48 @@ static void heap_set(struct wait_table *table, uint32_t at, uint32_t index)
     table->entries[index].heap_at = at;
 }
 
-static bool is_earlier(const struct wait_table *table, uint32_t a, uint32_t b)
+static uint64_t deadline_at(const struct wait_table *table, uint32_t at)
 {
-    return table->entries[table->heap[a]].deadline_ns < table->entries[table->heap[b]].deadline_ns;
+    return table->entries[table->heap[at]].deadline_ns;
 }
 
-static void heap_swap(struct wait_table *table, uint32_t a, uint32_t b)
+/* Put an entry where `at` is free, or above it. Returns where. */
+static uint32_t heap_up(struct wait_table *table, uint32_t at, uint32_t index)
 {
-    uint32_t index = table->heap[a];
-    heap_set(table, a, table->heap[b]);
-    heap_set(table, b, index);
+    uint64_t deadline_ns = table->entries[index].deadline_ns;
+    for (uint32_t above; at > 0 && deadline_ns < deadline_at(table, above = (at - 1) / 2); at = above)
+        heap_set(table, at, table->heap[above]);
+    heap_set(table, at, index);
+    return at;
 }
 
-static void heap_fix(struct wait_table *table, uint32_t at)
+/* The same below it. */
+static void heap_down(struct wait_table *table, uint32_t at, uint32_t index)
 {
-    while (at > 0 && is_earlier(table, at, (at - 1) / 2)) {
-        heap_swap(table, at, (at - 1) / 2);
-        at = (at - 1) / 2;
-    }
+    uint64_t deadline_ns = table->entries[index].deadline_ns;
     for (;;) {
-        uint32_t least = at, left = 2 * at + 1, right = left + 1;
-        if (left < table->heap_count && is_earlier(table, left, least))
-            least = left;
-        if (right < table->heap_count && is_earlier(table, right, least))
-            least = right;
-        if (least == at)
-            return;
-        heap_swap(table, at, least);
-        at = least;
+        uint32_t below = 2 * at + 1;
+        if (below + 1 < table->heap_count && deadline_at(table, below + 1) < deadline_at(table, below))
+            below++;
+        if (below >= table->heap_count || deadline_at(table, below) >= deadline_ns)
+            break;
+        heap_set(table, at, table->heap[below]);
+        at = below;
     }
+    heap_set(table, at, index);
 }
 
-static void heap_insert(struct wait_table *table, uint32_t index)
-{
-    heap_set(table, table->heap_count++, index);
-    heap_fix(table, table->heap_count - 1);
-}
+static void heap_insert(struct wait_table *table, uint32_t index) { heap_up(table, table->heap_count++, index); }
 
 static void heap_remove(struct wait_table *table, struct wait *wait)
 {
-    uint32_t at = wait->heap_at;
+    uint32_t at = wait->heap_at, last = --table->heap_count;
     wait->heap_at = WAIT_NOT_IN_HEAP;
-    if (at == --table->heap_count)
+    if (at == last)
         return;
-    heap_set(table, at, table->heap[table->heap_count]);
-    heap_fix(table, at);
+    uint32_t index = table->heap[last];
+    if (heap_up(table, at, index) == at)
+        heap_down(table, at, index);
 }
 
 /* ---- the table ---- */
@@ -203,6 +200,12 @@ static void send_tick(troupe_ctx *ctx, struct wait *wait)
         troupe__wait_set_deadline(&ctx->actor->extra->waits, wait, ctx->worker->now_ns + NS_PER_MS);
 }
 
+static int end_delay(troupe_ctx *ctx, struct wait *wait)
+{
+    troupe_msg reply = {.op = TROUPE_OP_NONE, .from = troupe_self(ctx), .type = "", .body = ""};
+    return troupe__call_end(ctx, wait, &reply);
+}
+
 static int end_call_late(troupe_ctx *ctx, struct wait *wait)
 {
     static const char text[] = "no reply before the deadline";
@@ -220,19 +223,27 @@ static int on_due(troupe_ctx *ctx, struct wait *wait)
 {
     struct wait_table *table = &ctx->actor->extra->waits;
     struct child *child = wait->child;
+    uint32_t slot;
     switch (wait->kind) {
     case WAIT_CALL:
-        if ((ctx->actor->pause & PAUSE_CALL) && !wait->pauses) { /* its continuation must wait as well */
+        if ((ctx->actor->pause & PAUSE_SUSPENDED) ||
+            ((ctx->actor->pause & PAUSE_CALL) && !wait->pauses)) { /* its continuation must wait as well */
             wait->overdue = table->has_overdue = true;
             troupe__wait_set_deadline(table, wait, UINT64_MAX);
             return 0;
         }
-        return end_call_late(ctx, wait);
+        return wait->is_delay ? end_delay(ctx, wait) : end_call_late(ctx, wait);
     case WAIT_KEPT: /* the caller has been told by its own deadline */
         troupe__message_free(&ctx->worker->pool, wait->message);
         troupe__wait_remove(table, wait);
         return 0;
     case WAIT_TIMER:
+        if (wait->message->what == SYSTEM_STOP) {
+            struct message *stop = wait->message;
+            troupe__wait_remove(table, wait);
+            troupe__timer_end_other(ctx, stop);
+            return 0;
+        }
         troupe__wait_set_deadline(table, wait, UINT64_MAX);
         send_tick(ctx, wait);
         return 0;
@@ -241,10 +252,12 @@ static int on_due(troupe_ctx *ctx, struct wait *wait)
         return 0;
     case WAIT_RESTART:
         troupe__wait_remove(table, wait);
-        return troupe__supervisor_on_restart_due(ctx, child);
+        troupe__restart_on_due(ctx, child);
+        return 0;
     default: /* WAIT_SHUTDOWN */
+        slot = (uint32_t)wait->tag_or_period;
         troupe__wait_remove(table, wait);
-        troupe__supervisor_on_shutdown_due(ctx);
+        troupe__supervisor_on_shutdown_due(ctx, slot);
         return 0;
     }
 }
@@ -286,20 +299,34 @@ int troupe__wait_on_timer(troupe_ctx *ctx, struct message *message)
         return 0;
     }
     bool once = wait->tag_or_period == 0;
-    if (once)
-        troupe__wait_remove(&extra->waits, wait); /* over before it is handled: a cancel inside finds nothing */
-    message->msg.tag = id;
+    if (once) { /* over before it is handled: a cancel inside finds nothing */
+        wait->kind = WAIT_FIRED;
+        extra->waits.timers--;
+    }
+    if (message->msg.kind == TROUPE_MSG_TIMER) /* a client's is a cast */
+        message->msg.tag = id;
+    ctx->timer = CTX_TIMER_RUNS;
     counter_add(&worker->stats.messages, 1);
     counter_add(&ctx->actor->processed, 1);
     int rc = actor_kind(ctx->actor)->behavior->receive(ctx, actor_state(ctx->actor), &message->msg);
-    wait = once ? NULL : troupe__wait_find(&extra->waits, id, WAIT_TIMER);
-    if (!wait) {
+    uint8_t said = ctx->timer;
+    ctx->timer = CTX_TIMER_NONE;
+    wait = troupe__wait_find(&extra->waits, id, once ? WAIT_FIRED : WAIT_TIMER);
+    if (wait && said >= CTX_TIMER_POSTPONED && !ctx->actor->ending) {
+        wait->kind = WAIT_TIMER; /* again: a cancel finds it as long as its message waits */
+        extra->waits.timers += once;
+        troupe__postpone_add(ctx->actor, message);
+    } else if (wait && !once) {
+        wait->in_mailbox = false;
+        message->deadline_ns = next_tick_ns(wait, message->deadline_ns, worker->now_ns);
+        troupe__wait_set_deadline(&extra->waits, wait, message->deadline_ns);
+    } else {
+        if (wait)
+            troupe__wait_remove(&extra->waits, wait);
         troupe__message_free(&worker->pool, message);
-        return rc;
     }
-    wait->in_mailbox = false;
-    message->deadline_ns = next_tick_ns(wait, message->deadline_ns, worker->now_ns);
-    troupe__wait_set_deadline(&extra->waits, wait, message->deadline_ns);
+    if (said == CTX_TIMER_RETURNS)
+        troupe_unpostpone(ctx);
     return rc;
 }
 
@@ -335,89 +362,10 @@ void troupe__wait_stop_all(troupe_ctx *ctx, enum troupe_exit_cause cause)
             troupe__answer_with_error(ctx->worker, asked, self, error, (troupe_view){kept_words, sizeof kept_words - 1});
         } else if (wait->kind == WAIT_CALL || wait->kind == WAIT_START) {
             troupe__wait_remove(table, wait);
+        } else if (wait->kind == WAIT_TIMER && wait->in_mailbox) {
+            troupe__wait_remove(table, wait); /* its message went with the mailbox, or is at hand */
         } else if (wait->kind == WAIT_TIMER) {
-            troupe__wait_set_deadline(table, wait, UINT64_MAX); /* freed at the end: its message may be on its way */
+            troupe__wait_set_deadline(table, wait, UINT64_MAX); /* freed at the end */
         }
     }
-}
-
-/* ---- what behaviors call ---- */
-
-static int start_timer(troupe_ctx *ctx, uint64_t deadline_ns, uint64_t period_ns, enum troupe_every every,
-                       const char *type, troupe_body body, uint64_t *ret_timer)
-{
-    troupe_worker *worker = ctx->worker;
-    struct actor *actor = ctx->actor;
-    troupe_view type_view = troupe_view_of(type);
-    if (actor_is_killed(actor))
-        return TROUPE_E_KILLED;
-    if (actor->ending)
-        return TROUPE_E_STATE;
-    int rc = troupe__message_check(type_view, &body);
-    if (rc)
-        return rc;
-    struct extra *extra = troupe__extra(&worker->pool, actor);
-    if (!extra)
-        return TROUPE_E_NO_MEMORY;
-    if (extra->waits.timers >= TROUPE_TIMERS_PER_ACTOR_MAX)
-        return TROUPE_E_LIMIT;
-    struct message_parts parts = {.what = MESSAGE_TIMER,
-                                  .kind = TROUPE_MSG_TIMER,
-                                  .type = type_view,
-                                  .body = body,
-                                  .from = actor_ref(worker->system, actor)};
-    struct message *message = troupe__message_new(&worker->pool, &parts);
-    if (!message)
-        return TROUPE_E_NO_MEMORY;
-    message->msg.op = (uint16_t)troupe__kind_find(actor_kind(actor), type_view); /* it need not be in the table */
-    uint64_t id = troupe__wait_add(&worker->pool, &extra->waits, WAIT_TIMER, deadline_ns);
-    if (!id) {
-        troupe__message_free(&worker->pool, message);
-        return TROUPE_E_NO_MEMORY;
-    }
-    struct wait *wait = troupe__wait_find(&extra->waits, id, WAIT_TIMER);
-    message->deadline_ns = deadline_ns; /* of this tick: the next is counted from it, so that none drifts */
-    wait->message = message;
-    wait->tag_or_period = period_ns;
-    wait->every = (uint8_t)every;
-    *ret_timer = id;
-    return 0;
-}
-
-int troupe_timer_after(troupe_ctx *ctx, uint64_t delay_ms, const char *type, troupe_body body, uint64_t *ret_timer)
-{
-    if (delay_ms > TROUPE_TIMER_DELAY_MS_MAX)
-        return TROUPE_E_INVALID;
-    return start_timer(ctx, ctx->worker->now_ns + delay_ms * NS_PER_MS, 0, TROUPE_EVERY_SKIP, type, body, ret_timer);
-}
-
-int troupe_timer_at(troupe_ctx *ctx, uint64_t at_ms, const char *type, troupe_body body, uint64_t *ret_timer)
-{
-    uint64_t now_ms = troupe_now_ms(ctx);
-    return troupe_timer_after(ctx, at_ms > now_ms ? at_ms - now_ms : 0, type, body, ret_timer);
-}
-
-int troupe_timer_every(troupe_ctx *ctx, uint64_t period_ms, enum troupe_every missed, const char *type,
-                       troupe_body body, uint64_t *ret_timer)
-{
-    if (period_ms == 0 || period_ms > TROUPE_TIMER_DELAY_MS_MAX)
-        return TROUPE_E_INVALID;
-    uint64_t period_ns = period_ms * NS_PER_MS;
-    return start_timer(ctx, ctx->worker->now_ns + period_ns, period_ns, missed, type, body, ret_timer);
-}
-
-int troupe_timer_cancel(troupe_ctx *ctx, uint64_t timer)
-{
-    struct extra *extra = ctx->actor->extra;
-    if (actor_is_killed(ctx->actor))
-        return TROUPE_E_KILLED;
-    struct wait *wait = extra ? troupe__wait_find(&extra->waits, timer, WAIT_TIMER) : NULL;
-    if (!wait)
-        return TROUPE_E_NOT_FOUND;
-    if (TROUPE_PLANTED(3) && wait->in_mailbox)
-        return 0;
-    if (!wait->in_mailbox)
-        troupe__message_free(&ctx->worker->pool, wait->message);
-    troupe__wait_remove(&extra->waits, wait); /* its message, if on its way, finds no entry */
-    return 0;
 }

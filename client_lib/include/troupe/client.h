@@ -95,13 +95,31 @@ typedef struct troupe_client_message {
     const void *body;         /* borrowed; may be NULL when body_len is 0 */
     size_t body_len;
     uint32_t timeout_ms; /* of a call; 0: the node's default. A cast ignores it */
+    uint32_t delay_ms;   /* of a cast to an actor: comes so much later; 0: at once. A call ignores it */
 } troupe_client_message;
+
+/* A message to come later, or again and again. */
+typedef struct troupe_client_timer {
+    const char *type;
+    const struct json_t *body; /* borrowed; NULL: none */
+    uint32_t after_ms;         /* the first time, from now; 0: at once, or with every_ms after one period */
+    const char *at;            /* or the moment of it, "2030-01-31T12:00:00Z"; NULL: after_ms counts */
+    uint32_t every_ms;         /* 0: once */
+    const char *missed;        /* "skip", "burst"; NULL: the node's default, skip */
+} troupe_client_timer;
+
+/* A group by its name and scope. */
+typedef struct troupe_client_group {
+    const char *name;
+    const char *scope; /* NULL or "": the default one */
+} troupe_client_group;
 
 /* Which actors or names to list. */
 typedef struct troupe_client_filter {
     const char *behavior; /* NULL: any; so are the next two */
     const char *state;
     const char *name;
+    const char *scope;  /* of groups; NULL: any, "": the default one */
     uint32_t limit;     /* of one page; 0: the node's default */
     const char *cursor; /* the "next" of the page before; NULL: the first page */
 } troupe_client_filter;
@@ -131,10 +149,23 @@ typedef struct troupe_client_event {
 /* Returns false to end the stream. Must not use the client. */
 typedef bool (*troupe_client_event_fn)(void *user, const troupe_client_event *event);
 
+/* Where the events of a stream come from. */
+enum troupe_client_source {
+    TROUPE_CLIENT_SOURCE_EVENTS, /* what an actor publishes, or with ref NULL what happens in the cluster */
+    TROUPE_CLIENT_SOURCE_TRACE,  /* the messages that an actor handles: "message" for each, and "end" */
+    TROUPE_CLIENT_SOURCE_DEAD,   /* messages that nobody took */
+    TROUPE_CLIENT_SOURCE_GROUP,  /* joins and leaves of a group */
+};
+
 typedef struct troupe_client_stream_options {
-    const char *ref;   /* the actor; NULL: the events of the cluster */
-    const char *from;  /* "now" or "oldest"; NULL: the node's default, now */
+    enum troupe_client_source source;
+    const char *ref;   /* the actor */
+    const char *group; /* the group, with its scope; NULL: the default one */
+    const char *scope;
+    const char *from;  /* "now" or "oldest"; NULL: the node's default, now, and of a trace its beginning */
     const char *after; /* the id of an event: begin behind it; NULL: none */
+    const char *types; /* only these types: "a,b.*"; NULL: all */
+    int stop_fd;       /* a file: once it can be read, the stream ends as by on_event; 0: none */
     troupe_client_event_fn on_event;
     void *user;
     uint32_t silence_ms; /* 0: TROUPE_CLIENT_SILENCE_MS */
@@ -259,6 +290,86 @@ TROUPE_MUST_USE int troupe_client_ticket(troupe_client *client, const char *cons
  *         TROUPE_E_LIMIT  an event is over TROUPE_CLIENT_ANSWER_BYTES_MAX (http_status 0) */
 TROUPE_MUST_USE int troupe_client_stream(troupe_client *client, const troupe_client_stream_options *options,
                                          troupe_client_problem *problem);
+
+/* Get what an actor has inside, as its behavior writes it; JSON by custom.
+ *
+ * Owns:  *ret_reply is owned; release it with troupe_client_reply_fini.
+ * Fails: TROUPE_E_NO_VIEW, TROUPE_E_NOT_RUNNING, TROUPE_E_NOT_FOUND, TROUPE_E_GONE */
+TROUPE_MUST_USE int troupe_client_state(troupe_client *client, const char *ref, troupe_client_reply *ret_reply,
+                                        troupe_client_problem *problem);
+
+/* Let an actor handle nothing until it is resumed; let it go on. Twice is as good as once.
+ * Fails: TROUPE_E_NOT_RUNNING, TROUPE_E_NOT_FOUND, TROUPE_E_GONE */
+TROUPE_MUST_USE int troupe_client_suspend(troupe_client *client, const char *ref, troupe_client_problem *problem);
+TROUPE_MUST_USE int troupe_client_resume(troupe_client *client, const char *ref, troupe_client_problem *problem);
+
+/* Trace the next messages of an actor, 0 for the node's default of 100; read it as a stream. It ends the one before.
+ * Fails: TROUPE_E_SCHEMA, TROUPE_E_NOT_FOUND, TROUPE_E_GONE */
+TROUPE_MUST_USE int troupe_client_trace(troupe_client *client, const char *ref, uint32_t messages, bool has_bodies,
+                                        troupe_client_problem *problem);
+
+/* End the trace of an actor, if it has one. Fails: TROUPE_E_NOT_FOUND, TROUPE_E_GONE */
+TROUPE_MUST_USE int troupe_client_trace_end(troupe_client *client, const char *ref, troupe_client_problem *problem);
+
+/* List the timers of an actor: {"items":[...],"next":null,"total":n}. Owns: *ret_list is owned. */
+TROUPE_MUST_USE int troupe_client_timers(troupe_client *client, const char *ref, struct json_t **ret_list,
+                                         troupe_client_problem *problem);
+
+/* Set a timer, or replace the one of this id.
+ *
+ * Owns:  *ret_timer is owned.
+ * Fails: TROUPE_E_UNKNOWN_TYPE, TROUPE_E_SCHEMA, TROUPE_E_LIMIT */
+TROUPE_MUST_USE int troupe_client_timer_set(troupe_client *client, const char *ref, const char *id,
+                                            const troupe_client_timer *timer, struct json_t **ret_timer,
+                                            troupe_client_problem *problem);
+
+/* Cancel a timer that a client has set. Fails: TROUPE_E_NOT_FOUND  it is over */
+TROUPE_MUST_USE int troupe_client_timer_cancel(troupe_client *client, const char *ref, const char *id,
+                                               troupe_client_problem *problem);
+
+/* Get the list of behaviors, by now one page; only the cursor of the filter counts. Owns: *ret_page is owned. */
+TROUPE_MUST_USE int troupe_client_behaviors(troupe_client *client, const troupe_client_filter *filter,
+                                            struct json_t **ret_page, troupe_client_problem *problem);
+
+/* Get the document of one behavior. Owns: *ret_behavior is owned. Fails: TROUPE_E_NOT_FOUND */
+TROUPE_MUST_USE int troupe_client_behavior(troupe_client *client, const char *behavior, struct json_t **ret_behavior,
+                                           troupe_client_problem *problem);
+
+/* Get one page of the groups that have members; only scope, limit and cursor of the filter count.
+ *
+ * Owns:  *ret_page is owned. */
+TROUPE_MUST_USE int troupe_client_groups(troupe_client *client, const troupe_client_filter *filter,
+                                         struct json_t **ret_page, troupe_client_problem *problem);
+
+/* Get one page of the members of a group; only limit and cursor of the filter count. Owns: *ret_page is owned. */
+TROUPE_MUST_USE int troupe_client_group_members(troupe_client *client, const troupe_client_group *group,
+                                                const troupe_client_filter *filter, struct json_t **ret_page,
+                                                troupe_client_problem *problem);
+
+/* Make an actor a member, if it is none yet; take it out.
+ * Fails: TROUPE_E_NOT_FOUND  there is no such actor, or it is no member
+ *        TROUPE_E_GONE, TROUPE_E_LIMIT */
+TROUPE_MUST_USE int troupe_client_group_join(troupe_client *client, const troupe_client_group *group, const char *ref,
+                                             troupe_client_problem *problem);
+TROUPE_MUST_USE int troupe_client_group_leave(troupe_client *client, const troupe_client_group *group, const char *ref,
+                                              troupe_client_problem *problem);
+
+/* Send to all members; message->ref is not looked at. Members that refused are in the answer:
+ * {"members":n,"accepted":n,"refused":n}.
+ *
+ * Owns:  *ret_counts is owned. */
+TROUPE_MUST_USE int troupe_client_group_cast(troupe_client *client, const troupe_client_group *group,
+                                             const troupe_client_message *message, struct json_t **ret_counts,
+                                             troupe_client_problem *problem);
+
+/* Call all members; message->ref is not looked at. {"members":n,"replied":n,"refused":n,"results":[...]}, each result
+ * with `ref` and `status`, and `body` or the members of a problem.
+ *
+ * Owns:  *ret_results is owned.
+ * Fails: TROUPE_E_LIMIT  the group is too large for a call */
+TROUPE_MUST_USE int troupe_client_group_call(troupe_client *client, const troupe_client_group *group,
+                                             const troupe_client_message *message, struct json_t **ret_results,
+                                             troupe_client_problem *problem);
 
 /* GET any path of the node, such as /v1/node, and take the answer as it came.
  *

@@ -50,6 +50,10 @@ const rules = {
     !types.string(value) || [...value].length >= limit ? [] : [`${at}: shorter than ${limit}`],
   maxLength: (limit, value, at) =>
     !types.string(value) || [...value].length <= limit ? [] : [`${at}: longer than ${limit}`],
+  contentEncoding: (name, value, at) =>
+    name === 'base64' && (!types.string(value) || Buffer.from(value, 'base64').toString('base64') === value)
+      ? []
+      : [`${at}: not ${name}`],
   pattern: (text, value, at) =>
     !types.string(value) || new RegExp(text, 'u').test(value)
       ? []
