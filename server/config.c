@@ -23,8 +23,8 @@ enum { CHOICES_MAX = 4, FLAG_BYTES_MAX = 32, BLOCKING_MAX = 32 };
 
 /* How a setting is written. Those after FLAG take no value and have no environment variable. */
 enum kind {
-    ADDRESS = 1, ADVERTISE, NUMBER, DURATION, SIZE, MEMORY, PATH, REGISTRY, HOSTS, ORIGINS, LABELS, PATHS, URLS, CHOICE, FLAG,
-    ACTION
+    ADDRESS = 1, ADVERTISE, NUMBER, DURATION, SIZE, MEMORY, PATH, REGISTRY, HOSTS, ORIGINS, LABELS, PATHS, URLS, CHOICE,
+    FLAG, ACTION
 };
 
 struct setting {
@@ -50,10 +50,10 @@ static const struct setting settings[] = {
      PATH, AT(secret_file), 0, 0, {NULL}},
     {"tokens", "FILE", "who may do what; see troupe token (none: whoever reaches the port, everything)", PATH,
      AT(tokens_file), 0, 0, {NULL}},
-    {"behavior", "FILE", "a shared object with behaviors of your own, or a directory of them; may be given again", PATHS,
-     AT(behaviors), 0, 0, {NULL}},
-    {"app", "FILE", "an actor to start before the node is ready, most often a supervisor: a JSON file as the body of POST "
-     "/v1/actors (none)", PATH, AT(app), 0, 0, {NULL}},
+    {"behavior", "FILE", "a shared object with behaviors of your own, or a directory of them; may be given again",
+     PATHS, AT(behaviors), 0, 0, {NULL}},
+    {"app", "FILE", "an actor to start before the node is ready, most often a supervisor: a JSON file as the body of "
+     "POST /v1/actors (none)", PATH, AT(app), 0, 0, {NULL}},
     {"label", "KEY=VALUE", "a word about this node for the others; may be given again", LABELS, AT(labels), 0, 0,
      {NULL}},
     {"lease", "TIME", "a node that is silent for so long is down; the registry's counts (10s)", DURATION, AT(lease_ms),
@@ -92,8 +92,8 @@ static const struct setting settings[] = {
      AT(advertise_peer), 0, 0, {NULL}},
     {"stuck-turn-max", "TIME", "end the node, with status 70, when a turn lasts longer (60s)", DURATION,
      AT(stuck_turn_max_ms), 100, 24 * HOUR_MS, {NULL}},
-    {"alarm-mailbox", "PERCENT", "an alarm is set when a mailbox is so full; 0: never (80)", NUMBER, AT(alarm_mailbox), 0,
-     100, {NULL}},
+    {"alarm-mailbox", "PERCENT", "an alarm is set when a mailbox is so full; 0: never (80)", NUMBER, AT(alarm_mailbox),
+     0, 100, {NULL}},
     {"alarm-turn", "TIME", "an alarm is set when a turn lasts as long; 0ms: never (100ms)", DURATION,
      AT(alarm_turn_ms), 0, HOUR_MS, {NULL}},
     {"drain-timeout", "TIME", "how long SIGTERM waits for the actors (10s)", DURATION, AT(drain_timeout_ms), 1,

@@ -4,8 +4,8 @@
  * thread's: in the queue, then in flight, then answered and freed.
  *
  * A request whose time is over while its host's name is still being looked up leaves a thread of libcurl's behind,
- * until the name servers answer or are given up. ABANDONED_MAX of those in ABANDONED_MS are the most; then names are not
- * looked up for a while. */
+ * until the name servers answer or are given up. ABANDONED_MAX of those in ABANDONED_MS are the most; then names are
+ * not looked up for a while. */
 #include "http_out.h"
 
 #include <stdatomic.h>
@@ -299,8 +299,9 @@ static void begin(struct http_out *out, struct job *job)
     }
     job->has_name = !url.is_address;
     if (job->has_name && out->abandoned_until_ms[out->abandoned_next] > now_ms) {
-        refuse(job, TROUPE_E_UNREACHABLE, "too many host names could not be looked up in time; look at the name servers "
-                                          "of the node, or give requests more time");
+        refuse(job, TROUPE_E_UNREACHABLE,
+               "too many host names could not be looked up in time; look at the name servers "
+               "of the node, or give requests more time");
         return;
     }
     if (job->key.len > 0)

@@ -189,9 +189,10 @@ static int check_export(const troupe_export *found, char *words, size_t cap)
         snprintf(words, cap, "its symbol troupe_exported_behaviors is something else; make it with "
                              "TROUPE_EXPORT_BEHAVIORS");
     else if (found->abi != TROUPE_BEHAVIOR_ABI)
-        snprintf(words, cap, "it was compiled for version %u of the behavior ABI, and this node has version %u; compile "
-                             "it against the headers of this node (pkg-config troupe)", found->abi,
-                 TROUPE_BEHAVIOR_ABI);
+        snprintf(words, cap,
+                 "it was compiled for version %u of the behavior ABI, and this node has version %u; compile "
+                 "it against the headers of this node (pkg-config troupe)",
+                 found->abi, TROUPE_BEHAVIOR_ABI);
     else if (found->behavior_bytes < TROUPE_BEHAVIOR_BYTES_MIN || found->type_bytes != sizeof(troupe_type))
         snprintf(words, cap, "its tables have %u and %u bytes, and those of this ABI at least %zu and %zu; compile it "
                              "against the headers of this node (pkg-config troupe)", found->behavior_bytes,

@@ -4,8 +4,8 @@
  * read.
  *
  * The file is copied into memory first and the copy is loaded. So the file can be compiled anew, in place, under a
- * running node (code that is mapped from a file changes with it), and the loader, which knows what it has by path, takes
- * the next version for another object.
+ * running node (code that is mapped from a file changes with it), and the loader, which knows what it has by path,
+ * takes the next version for another object.
  *
  * Thread: one at a time. */
 #ifndef TROUPE_SERVER_PLUGIN_FILE_H

@@ -143,8 +143,8 @@ static uint32_t most_urgent(const troupe_pool *pool, const struct pool_queue *qu
 }
 
 /* Sticky: jobs at the head of the queue of all whose key some worker has by now go to that one's own queue, also to
- * that of the worker that asks: it may have older ones of the key there, behind others. What is behind them in the queue
- * of all came later, so each key stays in order. */
+ * that of the worker that asks: it may have older ones of the key there, behind others. What is behind them in the
+ * queue of all came later, so each key stays in order. */
 static void give_to_holders(troupe_pool *pool, uint64_t now_ms)
 {
     uint32_t at, holder;

@@ -10,6 +10,7 @@
 #include "support.h"
 
 #define SUPERVISOR_ID_BYTES_MAX 64u
+#define SUPERVISOR_ASKERS_MAX 256u /* callers that wait for one child */
 
 /* ---- documents: supervisor_spec.c ---- */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The message types of a supervisor, and who waits for an answer: start_child and restart_child are answered when the
- * child has started, terminate_child when it has ended. A caller whose deadline passes meanwhile is not answered; what
- * it asked for happens all the same. */
+ * child has started, terminate_child when it has ended. A caller whose deadline passes meanwhile is not answered, and
+ * is forgotten when the next one comes; what it asked for happens all the same. */
 #include "supervisor.h"
 
 #define LIST_DEFAULT 100u
@@ -95,6 +95,23 @@ static int answer_child(troupe_ctx *ctx, const troupe_msg *msg, const struct ent
     return msg->kind == TROUPE_MSG_CALL ? support_replied(troupe_reply(ctx, troupe_body_json(buf, len))) : 0;
 }
 
+/* Forget those whose deadlines have passed. Returns how many still wait. */
+static unsigned drop_gone(troupe_ctx *ctx, struct entry *entry)
+{
+    unsigned waiting = 0;
+
+    for (struct asker **at = &entry->askers, *asker; (asker = *at) != NULL;) {
+        if (troupe_kept_msg(ctx, asker->handle) != NULL) {
+            at = &asker->next;
+            waiting++;
+            continue;
+        }
+        *at = asker->next;
+        troupe_free(asker);
+    }
+    return waiting;
+}
+
 /* Keep the caller until something becomes of the child. Without anybody to answer that is nothing. */
 static int keep_asker(troupe_ctx *ctx, const troupe_msg *msg, struct entry *entry, bool wants_end)
 {
@@ -103,6 +120,8 @@ static int keep_asker(troupe_ctx *ctx, const troupe_msg *msg, struct entry *entr
 
     if (msg->kind != TROUPE_MSG_CALL)
         return 0;
+    if (drop_gone(ctx, entry) >= SUPERVISOR_ASKERS_MAX)
+        return support_refuse(ctx, msg, TROUPE_E_LIMIT, "too many wait for this child; it goes on all the same");
     asker = troupe_alloc(sizeof *asker);
     if (asker == NULL)
         return support_refuse(ctx, msg, TROUPE_E_NO_MEMORY, "no memory to wait for the child; it goes on all the same");

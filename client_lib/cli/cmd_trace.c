@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The next messages of an actor, as it handles them. The trace ends by itself. Whatever ends this program first (Ctrl-C,
- * a pipe that closes) ends it too: the signal makes a pipe readable, at which the stream ends; then the trace is deleted
- * and the signal takes its course. A second signal does so at once. */
+ * The next messages of an actor, as it handles them. The trace ends by itself. Whatever ends this program first
+ * (Ctrl-C, a pipe that closes) ends it too: the signal makes a pipe readable, at which the stream ends; then the trace
+ * is deleted and the signal takes its course. A second signal does so at once. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>

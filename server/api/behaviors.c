@@ -97,8 +97,8 @@ static const char *file_of(const struct contract *contract)
 
 static json_t *behavior_doc(troupe_system *system, const troupe_behavior *behavior, const struct contract *contract)
 {
-    return json_pack("{s:s, s:s, s:s?, s:b, s:o, s:o, s:s?, s:o, s:I, s:o, s:o, s:b}", "name", behavior->name, "version",
-                     behavior->version, "summary", behavior->summary, "any_type",
+    return json_pack("{s:s, s:s, s:s?, s:b, s:o, s:o, s:s?, s:o, s:I, s:o, s:o, s:b}", "name", behavior->name,
+                     "version", behavior->version, "summary", behavior->summary, "any_type",
                      (behavior->flags & TROUPE_BEHAVIOR_ANY_TYPE) != 0, "args_schema",
                      schema_doc(behavior->args_schema), "types", types_doc(behavior), "file", file_of(contract),
                      "loaded_at", loaded_at_doc(contract), "actors", (json_int_t)actors_of(system, behavior),

@@ -21,7 +21,8 @@ struct contract {
     struct schema *bodies[TROUPE_TYPES_PER_BEHAVIOR_MAX];
 };
 
-/* Compile the schemas of a behavior; file may be NULL. Reply schemas are compiled too, to be sure of them, and not kept.
+/* Compile the schemas of a behavior; file may be NULL. Reply schemas are compiled too, to be sure of them, and not
+ * kept.
  * Fails: TROUPE_E_INVALID, NO_MEMORY; words (cap bytes) says which schema is wrong, where and why. */
 TROUPE_MUST_USE int contract_new(const troupe_behavior *behavior, const char *file, uint64_t now_ms,
                                  struct contract **ret_contract, char *words, size_t cap);

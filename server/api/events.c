@@ -46,8 +46,10 @@ static bool read_types(struct api_request *req, struct api_takeover *to)
     if (types == NULL)
         return true;
     if (troupe_filter_parse(*types, &filter) != 0) {
-        api_refuse(req, TROUPE_E_INVALID, "types", "types is 1 to %u types of events with commas between; one may end with "
-                   "a *, and then it is the beginning of types", TROUPE_FILTER_TYPES_MAX);
+        api_refuse(req, TROUPE_E_INVALID, "types",
+                   "types is 1 to %u types of events with commas between; one may end with "
+                   "a *, and then it is the beginning of types",
+                   TROUPE_FILTER_TYPES_MAX);
         return false;
     }
     to->types = *types;

@@ -59,8 +59,8 @@ static json_t *list_blocking(const struct api_request *req)
         troupe_ref actor;
         const char *behavior;
         char ref[TROUPE_REF_TEXT_MAX];
-        if (since_ms == 0 || !troupe_worker_turn(troupe_system_worker(system, troupe_system_workers(system) + i), &actor,
-                                                 &behavior, &turn))
+        if (since_ms == 0 || !troupe_worker_turn(troupe_system_worker(system, troupe_system_workers(system) + i),
+                                                 &actor, &behavior, &turn))
             continue;
         troupe_ref_format(actor, ref);
         json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "actor", ref, "behavior", behavior, "turn_ms",
@@ -81,7 +81,8 @@ void health_report(struct api_request *req)
                              ready ? "ok" : "not_ready", "phase", health_phase_word(req->env),
                              "trouble", cluster_trouble(req->env->members, trouble, sizeof trouble),
                              "stuck_workers", (int)atomic_load_explicit(&req->env->health->stuck, memory_order_relaxed),
-                             "blocking", list_blocking(req), "overloaded", troupe_system_is_overloaded(req->env->system),
+                             "blocking", list_blocking(req),
+                             "overloaded", troupe_system_is_overloaded(req->env->system),
                              "memory_bytes", (json_int_t)stats.memory_bytes,
                              "memory_max_bytes", (json_int_t)req->env->memory_max,
                              "actors", (json_int_t)stats.actors,

@@ -172,7 +172,8 @@ static void sum_behavior(troupe_system *system, const char *name, troupe_behavio
 static void add_behaviors(struct text *text, troupe_system *system)
 {
     static const struct metric metrics[] = {
-        {"troupe_behavior_actors", GAUGE, "Actors that are alive, by behavior.", offsetof(troupe_behavior_stats, actors)},
+        {"troupe_behavior_actors", GAUGE, "Actors that are alive, by behavior.",
+         offsetof(troupe_behavior_stats, actors)},
         {"troupe_behavior_spawned_total", COUNTER, "Actors that were spawned, by behavior.",
          offsetof(troupe_behavior_stats, spawned)},
         {"troupe_behavior_failed_total", COUNTER, "Actors that ended abnormally, kills apart, by behavior.",

@@ -33,7 +33,8 @@ static const struct {
     {"Behaviors", "What actors can be, and the message types they take."},
     {"Node", "This node."},
     {"Access", "Who may do what."},
-    {"Registry", "What nodes ask each other; all but two routes take the cluster's secret. docs/registry.md tells more."},
+    {"Registry",
+     "What nodes ask each other; all but two routes take the cluster's secret. docs/registry.md tells more."},
     {"Health", "For probes and monitoring."},
 };
 

@@ -224,7 +224,8 @@ static const char *remedy(int error)
     case TROUPE_E_START_TIMEOUT:
         return "its start took too long and was ended; give it more time with start_timeout_ms";
     case TROUPE_E_NOT_RUNNING:  return "the actor has not ended its start, or has begun to end; look at its state";
-    case TROUPE_E_NO_VIEW:      return "the behavior of this actor has no view; GET /v1/behaviors lists read-only types";
+    case TROUPE_E_NO_VIEW:
+        return "the behavior of this actor has no view; GET /v1/behaviors lists read-only types";
     case TROUPE_E_APP:          return "the behavior gave this code and no more words; its documentation explains the "
                                        "code";
     case TROUPE_E_SCHEMA:

@@ -61,8 +61,8 @@ struct api_problem api_problem_of(const struct api_request *req, int error);
 struct api_problem api_problem_from(const struct api_env *env, int error);
 bool api_is_draining(const struct api_env *env);
 
-/* Answer 200 with what an actor has said. A type that is not JSON it chose itself, perhaps after a client: a browser must
- * not run it as a page of this node. */
+/* Answer 200 with what an actor has said. A type that is not JSON it chose itself, perhaps after a client: a browser
+ * must not run it as a page of this node. */
 void api_reply_body(struct api_request *req, const troupe_answer *answer);
 
 /* Answer with the error of the core. */

@@ -36,8 +36,8 @@ struct schema;
 
 struct schema_fault {
     int error;                   /* TROUPE_E_SCHEMA, TROUPE_E_MALFORMED; of compile: TROUPE_E_INVALID, NO_MEMORY */
-    char pointer[SCHEMA_POINTER_BYTES]; /* where, a JSON Pointer (RFC 6901) into the body, or into the schema; cut before
-                                           a step for which there is no room */
+    char pointer[SCHEMA_POINTER_BYTES]; /* where, a JSON Pointer (RFC 6901) into the body, or into the schema; cut
+                                           before a step for which there is no room */
     char detail[SCHEMA_DETAIL_BYTES];   /* a sentence for people */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A body against a schema, value by value as the reader comes to them. The depth of the recursion is that of the schema,
- * not that of the body: where the schema has nothing to say, the reader skips, which it does without recursion.
+ * A body against a schema, value by value as the reader comes to them. The depth of the recursion is that of the
+ * schema, not that of the body: where the schema has nothing to say, the reader skips, which it does without recursion.
  *
  * The first fault ends the check; then the rest is only looked at for being JSON, as a body that is none is malformed
  * before it is anything else. */

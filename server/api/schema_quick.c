@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The short way for bodies as most of them are: one object with a few members that are small integers, plain texts, true,
- * false or null. It knows one answer, "it fits", and gives it only when every byte is plain; whatever else there is
- * (escapes, other alphabets, fractions, containers, anything that is wrong) is left to the careful way, which says what
- * and where. It takes a fifth of the instructions. The fuzz target compares both. */
+ * The short way for bodies as most of them are: one object with a few members that are small integers, plain texts,
+ * true, false or null. It knows one answer, "it fits", and gives it only when every byte is plain; whatever else there
+ * is (escapes, other alphabets, fractions, containers, anything that is wrong) is left to the careful way, which says
+ * what and where. It takes a fifth of the instructions. The fuzz target compares both. */
 #include <string.h>
 
 #include "api/schema_impl.h"

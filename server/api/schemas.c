@@ -46,8 +46,8 @@ const char openapi_schemas[] =
     ",\"started_at\":" TIME ",\"parent\":{\"type\":[\"string\",\"null\"]},\"suspended\":" BOOLEAN ",\"traced\":" BOOLEAN
     ",\"last_error\":{\"type\":[\"object\",\"null\"],\"properties\":{\"code\":" TEXT ",\"detail\":" TEXT ",\"at\":" TIME
     "}},\"mailbox_bytes\":" UINT ",\"links\":" REFS ",\"links_count\":" UINT
-    ",\"children\":" REFS ",\"children_count\":" UINT ",\"monitors\":" UINT ",\"monitored_by\":" UINT ",\"timers\":" UINT
-    ",\"open_calls\":" UINT ",\"kept_calls\":" UINT ",\"restarts\":" UINT ",\"memory_bytes\":" UINT "},"
+    ",\"children\":" REFS ",\"children_count\":" UINT ",\"monitors\":" UINT ",\"monitored_by\":" UINT ",\"timers\":"
+    UINT ",\"open_calls\":" UINT ",\"kept_calls\":" UINT ",\"restarts\":" UINT ",\"memory_bytes\":" UINT "},"
     "\"description\":\"Items of lists, and actors in a long turn, have the members up to traced only.\"},"
     "\"ActorPage\":" PAGE("Actor") ","
 
@@ -65,11 +65,12 @@ const char openapi_schemas[] =
     "\"description\":\"When: after_ms or at, every_ms, or both. every_ms alone: first after one period.\","
     "\"examples\":[{\"type\":\"add\",\"body\":{\"by\":1},\"every_ms\":1000}]},"
     "\"Timer\":{\"type\":\"object\",\"required\":[\"id\",\"type\",\"due_at\"],\"properties\":{\"id\":" TEXT_OR_NULL
-    ",\"action\":{\"type\":\"string\",\"enum\":[\"message\",\"stop\",\"kill\"]},\"target\":" REF ",\"type\":" TEXT_OR_NULL
-    ",\"due_at\":" TIME ",\"due_in_ms\":" UINT ",\"every_ms\":{\"type\":[\"integer\",\"null\"]},"
+    ",\"action\":{\"type\":\"string\",\"enum\":[\"message\",\"stop\",\"kill\"]},\"target\":" REF ",\"type\":"
+    TEXT_OR_NULL ",\"due_at\":" TIME ",\"due_in_ms\":" UINT ",\"every_ms\":{\"type\":[\"integer\",\"null\"]},"
     "\"missed\":{\"type\":\"string\",\"enum\":[\"skip\",\"burst\"]},"
     "\"set_by\":{\"type\":\"string\",\"enum\":[\"client\",\"actor\"]}}},"
-    "\"TimerPage\":{\"type\":\"object\",\"required\":[\"items\",\"next\",\"total\"],\"properties\":{\"items\":" ITEMS("Timer")
+    "\"TimerPage\":{\"type\":\"object\",\"required\":[\"items\",\"next\",\"total\"],\"properties\":{\"items\":"
+    ITEMS("Timer")
     ",\"next\":{\"type\":\"null\"},\"total\":" UINT "}},"
 
     "\"Alarm\":{\"type\":\"object\",\"required\":[\"kind\",\"actor\"],\"properties\":{"
@@ -96,12 +97,13 @@ const char openapi_schemas[] =
     ",\"status\":" UINT ",\"body\":{\"description\":\"The reply, when it is JSON; absent when it has no bytes.\"},"
     "\"content_type\":" TEXT ",\"body_b64\":{\"type\":\"string\",\"contentEncoding\":\"base64\"},\"code\":" TEXT
     ",\"title\":" TEXT ",\"detail\":" TEXT ",\"retry\":" TEXT ",\"outcome\":" TEXT "}},"
-    "\"GroupResults\":{\"type\":\"object\",\"required\":[\"members\",\"replied\",\"refused\",\"results\"],\"properties\":{"
+    "\"GroupResults\":{\"type\":\"object\",\"required\":[\"members\",\"replied\",\"refused\",\"results\"],"
+    "\"properties\":{"
     "\"members\":" UINT ",\"replied\":" UINT ",\"refused\":" UINT ",\"results\":" ITEMS("GroupResult") "}},"
 
 
-    "\"MessageType\":{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{\"name\":" TEXT ",\"summary\":" TEXT_OR_NULL
-    ",\"read_only\":" BOOLEAN ",\"idempotent\":" BOOLEAN ",\"cast\":" BOOLEAN
+    "\"MessageType\":{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{\"name\":" TEXT ",\"summary\":"
+    TEXT_OR_NULL ",\"read_only\":" BOOLEAN ",\"idempotent\":" BOOLEAN ",\"cast\":" BOOLEAN
     ",\"body_schema\":{\"type\":[\"object\",\"boolean\",\"null\"]},"
     "\"reply_schema\":{\"type\":[\"object\",\"boolean\",\"null\"]}}},"
     "\"Behavior\":{\"type\":\"object\",\"required\":[\"name\",\"version\",\"types\"],\"properties\":{\"name\":" TEXT
@@ -116,10 +118,12 @@ const char openapi_schemas[] =
 
     "\"Endpoint\":{\"type\":\"object\",\"properties\":{\"purpose\":" TEXT ",\"scheme\":" TEXT ",\"host\":" TEXT
     ",\"port\":" UINT ",\"bound_port\":" UINT "}},"
-    "\"Node\":{\"type\":\"object\",\"required\":[\"node\",\"cluster\",\"version\",\"api\"],\"properties\":{\"node\":" TEXT
-    ",\"cluster\":" TEXT ",\"version\":" TEXT ",\"api\":" TEXT ",\"peer\":" TEXT ",\"pid\":" UINT ",\"trouble\":" TEXT_OR_NULL ",\"labels\":" LABELS
+    "\"Node\":{\"type\":\"object\",\"required\":[\"node\",\"cluster\",\"version\",\"api\"],\"properties\":{\"node\":"
+    TEXT ",\"cluster\":" TEXT ",\"version\":" TEXT ",\"api\":" TEXT ",\"peer\":" TEXT ",\"pid\":" UINT ",\"trouble\":"
+    TEXT_OR_NULL ",\"labels\":" LABELS
     ",\"state\":{\"type\":\"string\",\"enum\":[\"starting\",\"up\",\"draining\",\"stopping\"]},\"workers\":" UINT
-    ",\"started_at\":" TIME ",\"uptime_ms\":" UINT ",\"endpoints\":" ITEMS("Endpoint") ",\"behaviors\":{\"type\":\"array\","
+    ",\"started_at\":" TIME ",\"uptime_ms\":" UINT ",\"endpoints\":" ITEMS("Endpoint")
+    ",\"behaviors\":{\"type\":\"array\","
     "\"items\":{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"version\":" TEXT "}}},"
     "\"limits\":{\"type\":\"object\",\"additionalProperties\":" UINT "},"
     "\"alarms\":" ITEMS("Alarm") ",\"stats\":{\"type\":\"object\",\"additionalProperties\":" UINT "}}},"
@@ -131,13 +135,15 @@ const char openapi_schemas[] =
     "\"Ticket\":{\"type\":\"object\",\"required\":[\"ticket\",\"expires_at\",\"ttl_ms\"],\"properties\":{"
     "\"ticket\":" TEXT ",\"expires_at\":" TIME ",\"ttl_ms\":" UINT "}},"
 
-    "\"ClusterNode\":{\"type\":\"object\",\"required\":[\"node\",\"state\",\"api\",\"peer\"],\"properties\":{\"node\":" TEXT
-    ",\"state\":{\"type\":\"string\",\"enum\":[\"joining\",\"up\",\"draining\",\"down\"]},\"api\":" TEXT ",\"peer\":" TEXT
-    ",\"version\":" TEXT ",\"started_at\":" TIME ",\"revision\":" UINT ",\"endpoints\":" ITEMS("Endpoint")
-    ",\"behaviors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"version\":" TEXT
-    "}}},\"labels\":" LABELS "}},"
+    "\"ClusterNode\":{\"type\":\"object\",\"required\":[\"node\",\"state\",\"api\",\"peer\"],\"properties\":{\"node\":"
+    TEXT
+    ",\"state\":{\"type\":\"string\",\"enum\":[\"joining\",\"up\",\"draining\",\"down\"]},\"api\":" TEXT ",\"peer\":"
+    TEXT ",\"version\":" TEXT ",\"started_at\":" TIME ",\"revision\":" UINT ",\"endpoints\":" ITEMS("Endpoint")
+    ",\"behaviors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"version\":"
+    TEXT "}}},\"labels\":" LABELS "}},"
     "\"NodePage\":" PAGE("ClusterNode") ","
-    "\"Draining\":{\"type\":\"object\",\"required\":[\"node\",\"state\"],\"properties\":{\"node\":" TEXT ",\"state\":" TEXT "}},"
+    "\"Draining\":{\"type\":\"object\",\"required\":[\"node\",\"state\"],\"properties\":{\"node\":" TEXT ",\"state\":"
+    TEXT "}},"
     "\"Relisten\":{\"type\":\"object\",\"required\":[\"purpose\"],\"additionalProperties\":false,\"properties\":{"
     "\"purpose\":{\"type\":\"string\",\"enum\":[\"api\",\"peer\"]},"
     "\"port\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":65535,\"default\":0}}},"
@@ -147,44 +153,54 @@ const char openapi_schemas[] =
     "\"Version\":{\"type\":\"object\",\"required\":[\"name\",\"version\",\"api\"],\"properties\":{\"name\":" TEXT
     ",\"version\":" TEXT ",\"api\":" TEXT "}},"
     "\"Status\":{\"type\":\"object\",\"required\":[\"status\"],\"properties\":{\"status\":" TEXT "}},"
-    "\"Health\":{\"type\":\"object\",\"required\":[\"status\",\"phase\"],\"properties\":{\"status\":" TEXT ",\"phase\":" TEXT
-    ",\"trouble\":" TEXT_OR_NULL ",\"stuck_workers\":" UINT ",\"blocking\":{\"type\":\"array\",\"items\":"
+    "\"Health\":{\"type\":\"object\",\"required\":[\"status\",\"phase\"],\"properties\":{\"status\":" TEXT ",\"phase\":"
+    TEXT ",\"trouble\":" TEXT_OR_NULL ",\"stuck_workers\":" UINT ",\"blocking\":{\"type\":\"array\",\"items\":"
     "{\"type\":\"object\",\"required\":[\"actor\",\"behavior\",\"turn_ms\"],\"properties\":{\"actor\":" REF
-    ",\"behavior\":" TEXT ",\"turn_ms\":" UINT "}}},\"overloaded\":" BOOLEAN ",\"memory_bytes\":" UINT ",\"memory_max_bytes\":" UINT
+    ",\"behavior\":" TEXT ",\"turn_ms\":" UINT "}}},\"overloaded\":" BOOLEAN ",\"memory_bytes\":" UINT
+    ",\"memory_max_bytes\":" UINT
     ",\"actors\":" UINT ",\"uptime_ms\":" UINT "}},"
 
     "\"Registry\":{\"type\":\"object\",\"required\":[\"cluster\",\"node\",\"epoch\",\"time_ms\",\"lease_ms\","
-    "\"renew_ms\",\"protocol_min\",\"protocol_max\"],\"properties\":{\"cluster\":" TEXT ",\"node\":" TEXT ",\"epoch\":" TEXT
-    ",\"time_ms\":" UINT ",\"lease_ms\":" UINT ",\"renew_ms\":" UINT ",\"protocol_min\":" UINT ",\"protocol_max\":" UINT "}},"
-    "\"Identity\":{\"type\":\"object\",\"required\":[\"cluster\",\"node\"],\"properties\":{\"cluster\":" TEXT ",\"node\":" TEXT
+    "\"renew_ms\",\"protocol_min\",\"protocol_max\"],\"properties\":{\"cluster\":" TEXT ",\"node\":" TEXT ",\"epoch\":"
+    TEXT
+    ",\"time_ms\":" UINT ",\"lease_ms\":" UINT ",\"renew_ms\":" UINT ",\"protocol_min\":" UINT ",\"protocol_max\":" UINT
+    "}},"
+    "\"Identity\":{\"type\":\"object\",\"required\":[\"cluster\",\"node\"],\"properties\":{\"cluster\":" TEXT
+    ",\"node\":" TEXT
     "}},"
     "\"Member\":{\"type\":\"object\",\"required\":[\"node\",\"revision\",\"state\",\"protocol\",\"version\","
-    "\"started_at_ms\",\"endpoints\"],\"properties\":{\"node\":" TEXT ",\"revision\":{\"type\":\"integer\",\"minimum\":1}"
+    "\"started_at_ms\",\"endpoints\"],\"properties\":{\"node\":" TEXT ",\"revision\":{\"type\":\"integer\","
+    "\"minimum\":1}"
     ",\"state\":" MEMBER_STATE ",\"protocol\":{\"type\":\"object\",\"required\":[\"min\",\"max\"],\"properties\":{"
-    "\"min\":" UINT ",\"max\":" UINT "}},\"version\":" TEXT ",\"started_at_ms\":" UINT ",\"endpoints\":{\"type\":\"array\","
-    "\"maxItems\":4,\"items\":{\"type\":\"object\",\"required\":[\"purpose\",\"scheme\",\"host\",\"port\",\"bound_port\"],"
+    "\"min\":" UINT ",\"max\":" UINT "}},\"version\":" TEXT ",\"started_at_ms\":" UINT
+    ",\"endpoints\":{\"type\":\"array\","
+    "\"maxItems\":4,\"items\":{\"type\":\"object\",\"required\":[\"purpose\",\"scheme\",\"host\",\"port\","
+    "\"bound_port\"],"
     "\"properties\":{\"purpose\":" TEXT ",\"scheme\":" TEXT ",\"host\":" TEXT ",\"port\":" UINT ",\"bound_port\":" UINT
     "}}},\"behaviors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"name\":" TEXT
     ",\"version\":" TEXT "}}},\"labels\":{\"type\":\"object\",\"additionalProperties\":" TEXT "}}},"
-    "\"MemberList\":{\"type\":\"object\",\"required\":[\"epoch\",\"revision\",\"nodes\"],\"properties\":{\"epoch\":" TEXT
-    ",\"revision\":" UINT ",\"nodes\":" ITEMS("Member") "}},"
-    "\"MemberEvent\":{\"type\":\"object\",\"required\":[\"revision\",\"event\",\"node\"],\"properties\":{\"revision\":" UINT
-    ",\"event\":{\"type\":\"string\",\"enum\":[\"node.joining\",\"node.up\",\"node.changed\",\"node.draining\","
+    "\"MemberList\":{\"type\":\"object\",\"required\":[\"epoch\",\"revision\",\"nodes\"],\"properties\":{\"epoch\":"
+    TEXT ",\"revision\":" UINT ",\"nodes\":" ITEMS("Member") "}},"
+    "\"MemberEvent\":{\"type\":\"object\",\"required\":[\"revision\",\"event\",\"node\"],\"properties\":{\"revision\":"
+    UINT ",\"event\":{\"type\":\"string\",\"enum\":[\"node.joining\",\"node.up\",\"node.changed\",\"node.draining\","
     "\"node.left\",\"node.down\"]},\"node\":{\"$ref\":\"#/components/schemas/Member\"}}},"
-    "\"MemberEvents\":{\"type\":\"object\",\"required\":[\"epoch\",\"revision\",\"events\"],\"properties\":{\"epoch\":" TEXT
-    ",\"revision\":" UINT ",\"events\":" ITEMS("MemberEvent") "}},"
+    "\"MemberEvents\":{\"type\":\"object\",\"required\":[\"epoch\",\"revision\",\"events\"],\"properties\":{\"epoch\":"
+    TEXT ",\"revision\":" UINT ",\"events\":" ITEMS("MemberEvent") "}},"
     "\"RenewRequest\":{\"type\":\"object\",\"required\":[\"state\"],\"properties\":{\"state\":{\"type\":\"string\","
     "\"enum\":[\"up\",\"draining\"]}}},"
-    "\"Renewal\":{\"type\":\"object\",\"required\":[\"epoch\",\"lease_ms\",\"renew_ms\",\"revision\",\"state\",\"drain\","
+    "\"Renewal\":{\"type\":\"object\",\"required\":[\"epoch\",\"lease_ms\",\"renew_ms\",\"revision\",\"state\","
+    "\"drain\","
     "\"words\"],\"properties\":{\"epoch\":" TEXT ",\"lease_ms\":" UINT ",\"renew_ms\":" UINT ",\"revision\":" UINT
-    ",\"state\":" MEMBER_STATE ",\"drain\":{\"type\":\"boolean\",\"description\":\"Somebody asked that the node drains.\"},"
+    ",\"state\":" MEMBER_STATE ",\"drain\":{\"type\":\"boolean\","
+    "\"description\":\"Somebody asked that the node drains.\"},"
     "\"words\":{\"type\":\"string\",\"description\":\"Why the newest record is not verified, or nothing.\"}}},"
     "\"ClaimRequest\":{\"type\":\"object\",\"required\":[\"node\"],\"properties\":{\"node\":" TEXT ",\"ref\":" REF
     ",\"held\":" BOOLEAN ",\"seq\":" UINT ",\"floor\":" UINT "}},"
     "\"NamesRequest\":{\"type\":\"object\",\"properties\":{\"seq\":" UINT ",\"floor\":" UINT
     ",\"claim\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"name\",\"ref\"],\"properties\":{"
     "\"name\":" TEXT ",\"ref\":" REF ",\"held\":" BOOLEAN "}}},"
-    "\"release\":{\"type\":\"array\",\"description\":\"With claim, 1024 names at most.\",\"items\":{\"type\":\"object\","
+    "\"release\":{\"type\":\"array\",\"description\":\"With claim, 1024 names at most.\","
+    "\"items\":{\"type\":\"object\","
     "\"required\":[\"name\",\"ref\"],\"properties\":{\"name\":" TEXT ",\"ref\":" REF "}}}}},"
     "\"NamesResult\":{\"type\":\"object\",\"required\":[\"refused\"],\"properties\":{\"refused\":{\"type\":\"array\","
     "\"items\":{\"type\":\"object\",\"required\":[\"name\",\"code\"],\"properties\":{\"name\":" TEXT ",\"code\":" TEXT

@@ -5,8 +5,9 @@
  * time at which something will be.
  *
  * The life of a node, by the phases of api.h:
- *   starting   the registry has this node as a member -> the application is started, if there is one, and runs -> up, and
- *              it is announced. A node that keeps the registry itself is a member at once. Until then only probes and the registry's requests are answered
+ *   starting   the registry has this node as a member -> the application is started, if there is one, and runs -> up,
+ *              and it is announced. A node that keeps the registry itself is a member at once. Until then only probes
+ *              and the registry's requests are answered
  *   up         SIGTERM, a drain -> draining: the cluster is told, readyz is red, actors drain, at most --drain-timeout
  *              SIGINT           -> draining: the same with stop instead of drain, at most INTERRUPT_MS
  *              the registry has ended the lease -> as SIGTERM, with CONFIG_EXIT_NOT_MEMBER

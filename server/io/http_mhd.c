@@ -49,7 +49,7 @@
 #include "io/peer.h"
 
 enum {
-    POOL_BYTES = 24 << 10,          /* memory of a connection, cleared for each request: the largest head, its fields, an answer */
+    POOL_BYTES = 24 << 10,          /* cleared for each request: the largest head, its fields, an answer */
     BODY_BASE_MS = 30000,           /* a body may take this long and 1 ms per CONN_BYTES_PER_MS */
     SEND_BASE_MS = 60000,
     GONE_EVENTS_MAX = 64,

@@ -39,8 +39,8 @@ struct session_out {
     char bytes[];
 };
 
-/* What an operation that is open counts as. Changes are spawns and stops: who awaits as many replies as may be can still
- * end the actor that owes them. */
+/* What an operation that is open counts as. Changes are spawns and stops: who awaits as many replies as may be can
+ * still end the actor that owes them. */
 enum session_kind { SESSION_CALL = 0, SESSION_CHANGE, SESSION_MONITOR, SESSION_SUBSCRIPTION, SESSION_KINDS };
 
 /* An operation that is open, under its id; one without an id is open while its name is asked for. */

@@ -27,8 +27,8 @@ static void reply_ref(struct session *session, troupe_view id, troupe_ref ref)
     write_reply_json(session, id, (troupe_view){json, len + 2});
 }
 
-/* The operation of this kind that a frame names. NULL, which was told: there is none, or it is none yet, as it waits for
- * its name. */
+/* The operation of this kind that a frame names. NULL, which was told: there is none, or it is none yet, as it waits
+ * for its name. */
 static struct session_op *find_watch(struct session *session, struct session_turn *turn, troupe_view id,
                                      enum session_kind kind, const char *field)
 {

@@ -46,9 +46,9 @@ extern const struct bench_case bench_cases_messages[]; /* all end with a case wi
 extern const struct bench_case bench_cases_topics[];
 extern const struct bench_case bench_cases_actors[];
 
-/* For --scale, ns with `actors` actors in the system: a hop of a token around all of them, in the order in which they lie
- * in memory, and in random order; a message of a ping-pong beside as many that are idle; an actor spawned, sent a message
- * and stopped beside them. */
+/* For --scale, ns with `actors` actors in the system: a hop of a token around all of them, in the order in which they
+ * lie in memory, and in random order; a message of a ping-pong beside as many that are idle; an actor spawned, sent a
+ * message and stopped beside them. */
 int bench_scale_ring(struct bench_round *round, uint32_t actors);
 int bench_scale_shuffled(struct bench_round *round, uint32_t actors);
 int bench_scale_ping_pong(struct bench_round *round, uint32_t actors);

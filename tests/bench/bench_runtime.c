@@ -276,7 +276,8 @@ static uint64_t number(const char *text, uint64_t max)
 
 static bool add_name(struct options *options, const char *name)
 {
-    if (!is_case(bench_cases_messages, name) && !is_case(bench_cases_topics, name) && !is_case(bench_cases_actors, name)) {
+    if (!is_case(bench_cases_messages, name) && !is_case(bench_cases_topics, name) &&
+        !is_case(bench_cases_actors, name)) {
         fprintf(stderr, "bench_runtime: there is no case \"%s\"; --list names them\n", name);
         return false;
     }

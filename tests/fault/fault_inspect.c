@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Looking inside without memory: views, suspension, traces, clients' timers and timers that end others, with the first
- * allocation failing, then the second, and so on until none of them fails any more. Every request is answered once, with
- * no_memory or as it should be; what was promised before, a timer's message, an end, comes; and nothing is left. */
+ * allocation failing, then the second, and so on until none of them fails any more. Every request is answered once,
+ * with no_memory or as it should be; what was promised before, a timer's message, an end, comes; and nothing is
+ * left. */
 #include "lib/lab.h"
 
 #include "port/port.h"

@@ -114,9 +114,11 @@ static void call(const char *name, const char *type, const char *body)
 static void step_tree(void)
 {
     spawn("tree", "{\"strategy\":\"one_for_all\",\"restarts\":32,\"children\":[" FAULTY("a") "," FAULTY("b") ","
-                  "{\"id\":\"inner\",\"behavior\":\"supervisor\",\"name\":\"inner\",\"args\":{\"strategy\":\"rest_for_one\","
+                  "{\"id\":\"inner\",\"behavior\":\"supervisor\",\"name\":\"inner\",\"args\":{"
+                  "\"strategy\":\"rest_for_one\","
                   "\"restarts\":32,\"children\":[" FAULTY("c") ",{\"id\":\"d\",\"behavior\":\"faulty\",\"name\":\"d\","
-                  "\"backoff_min_ms\":20,\"backoff_max_ms\":40,\"restart\":\"transient\",\"significant\":true}," FAULTY("e") "]}}]}");
+                  "\"backoff_min_ms\":20,\"backoff_max_ms\":40,\"restart\":\"transient\",\"significant\":true},"
+                  FAULTY("e") "]}}]}");
 }
 static void step_template(void)
 {
@@ -156,9 +158,10 @@ static void step_stop_inner(void)
     troupe_request_stop(world.worker, next_request(), on_done, named("inner"), TROUPE_KILL, troupe_view_of(""), 200);
 }
 
-static void (*const steps[])(void) = {step_tree,   step_template, step_start_many, step_add,    step_fail_a,    step_time,
-                                      step_fail_c, step_fail_d,   step_time,       step_fail_x, step_look,      step_terminate,
-                                      step_look,   step_restart,  step_time,       step_fail_a, step_stop_inner, step_time};
+static void (*const steps[])(void) = {step_tree,   step_template,   step_start_many, step_add,     step_fail_a,
+                                      step_time,   step_fail_c,     step_fail_d,     step_time,    step_fail_x,
+                                      step_look,   step_terminate,  step_look,       step_restart, step_time,
+                                      step_fail_a, step_stop_inner, step_time};
 #define STEPS (sizeof steps / sizeof steps[0])
 
 /* A tree that lives has all that its document says: what failed for want of memory was tried again. (It may have begun

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See lab.h. Events in the log: i init, n note, q ask, t timer, d down, r reply, l name lost, s stop hook, f fini, x end. */
+ * See lab.h. Events in the log: i init, n note, q ask, t timer, d down, r reply, l name lost, s stop hook, f fini,
+ * x end. */
 #include "lib/lab.h"
 
 #include <stdio.h>
@@ -133,7 +134,7 @@ static const troupe_type types[] = {
     {.name = "ask", .summary = "be answered"},
 };
 
-#define BEHAVIOR(word, bits)                                                                                             \
+#define BEHAVIOR(word, bits)                                                                                           \
     {                                                                                                                  \
         TROUPE_BEHAVIOR_HEAD, .name = word, .version = "1.0.0", .summary = "does what the test says", .types = types,  \
                               .types_count = 3, .state_bytes = sizeof(struct state), .flags = bits, .init = init,      \

@@ -93,8 +93,8 @@ static void send(troupe_ctx *ctx, struct state *state, const troupe_msg *msg)
         may_fail(troupe_group_cast(ctx, NULL, any_group(ctx), "cast", any_body(ctx), &counts));
         break;
     case 4:
-        may_fail(troupe_group_call(ctx, NULL, any_group(ctx), "call", any_body(ctx), 1 + below(ctx, 10), on_reply, on_all,
-                                   3));
+        may_fail(troupe_group_call(ctx, NULL, any_group(ctx), "call", any_body(ctx), 1 + below(ctx, 10), on_reply,
+                                   on_all, 3));
         break;
     default:
         may_fail(troupe_cast(ctx, anybody(ctx), type, any_body(ctx)));

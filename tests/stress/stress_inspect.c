@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Looking inside and intervening from several threads at once, while the actors work, move between workers and end: views,
- * suspensions, traces and their readers, clients' timers, peeks, figures, alarms. The build with ThreadSanitizer runs it.
+ * Looking inside and intervening from several threads at once, while the actors work, move between workers and end:
+ * views, suspensions, traces and their readers, clients' timers, peeks, figures, alarms. The build with ThreadSanitizer
+ * runs it.
  *
  * At the end: every request was answered once, every alarm that was set was cleared, and nothing is left. */
 #include <setjmp.h>
@@ -72,7 +73,8 @@ static int receive(troupe_ctx *ctx, void *state, const troupe_msg *msg)
     if (msg->body_len == sizeof energy)
         memcpy(&energy, msg->body, sizeof energy);
     if (msg->kind == TROUPE_MSG_CALL)
-        return busy->notes % 3 ? troupe_reply(ctx, troupe_body_none()) : troupe_reply_error(ctx, TROUPE_E_LIMIT, "third");
+        return busy->notes % 3 ? troupe_reply(ctx, troupe_body_none())
+                               : troupe_reply_error(ctx, TROUPE_E_LIMIT, "third");
     if (energy == 0)
         return 0;
     energy--;
@@ -201,7 +203,8 @@ static void ask_one(struct driver *driver, uint32_t at, troupe_ref ref)
         troupe_request_timers(driver->worker, request, on_done, ref, 50);
         break;
     default:
-        troupe_request_call(driver->worker, request, on_done, ref, troupe_view_of("note"), body, (troupe_caller){0}, 20);
+        troupe_request_call(driver->worker, request, on_done, ref, troupe_view_of("note"), body, (troupe_caller){0},
+                            20);
     }
 }
 
@@ -229,8 +232,8 @@ static void replace_one(struct driver *driver, uint32_t at, uint32_t place, bool
     atomic_fetch_add(&world.asked, 1);
     if (kills) {
         *request = (troupe_request){.user = &driver->requests[at].is_open};
-        troupe_request_stop(driver->worker, request, on_done, ref_at(place), modes[draw(driver, 3)], troupe_view_of("x"),
-                            20);
+        troupe_request_stop(driver->worker, request, on_done, ref_at(place), modes[draw(driver, 3)],
+                            troupe_view_of("x"), 20);
     } else {
         *request = (troupe_request){.user = driver};
         troupe_request_spawn(driver->worker, request, on_spawned, &opts);

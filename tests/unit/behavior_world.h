@@ -51,11 +51,10 @@ static inline void on_ended(void *user, troupe_ref actor, const char *behavior, 
     world.last_exit.detail = (troupe_view){0};
 }
 
-static inline int setup(void **state)
+static inline int setup_with(troupe_system_config config)
 {
-    troupe_system_config config = {.node = 7, .seed = 7, .ended = on_ended};
-
-    (void)state;
+    config.node = config.seed = 7;
+    config.ended = on_ended;
     world = (struct world){.now_ns = 1000 * (uint64_t)NS_PER_MS};
     assert_int_equal(troupe_system_new(&config, &world.system), 0);
     for (unsigned i = 0; troupe_behaviors_at(i) != NULL; i++)
@@ -63,6 +62,12 @@ static inline int setup(void **state)
     world.worker = troupe_system_worker(world.system, 0);
     troupe_worker_set_now(world.worker, world.now_ns);
     return 0;
+}
+
+static inline int setup(void **state)
+{
+    (void)state;
+    return setup_with((troupe_system_config){0});
 }
 
 static inline int teardown(void **state)
@@ -165,7 +170,8 @@ static inline int call_body(troupe_ref ref, const char *type, troupe_body body, 
 {
     troupe_request request = request_new();
 
-    troupe_request_call(world.worker, &request, on_done, ref, troupe_view_of(type), body, (troupe_caller){0}, timeout_ms);
+    troupe_request_call(world.worker, &request, on_done, ref, troupe_view_of(type), body, (troupe_caller){0},
+                        timeout_ms);
     return until_done();
 }
 

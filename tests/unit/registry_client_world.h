@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A client of the registry on virtual time whose calls are answered by hand, for one test program: include it once. What
- * the client tells its node is written into world.log. */
+ * A client of the registry on virtual time whose calls are answered by hand, for one test program: include it once.
+ * What the client tells its node is written into world.log. */
 #ifndef TROUPE_TESTS_REGISTRY_CLIENT_WORLD_H
 #define TROUPE_TESTS_REGISTRY_CLIENT_WORLD_H
 
@@ -249,8 +249,8 @@ static inline void wait_for(const char *what)
     "{\"epoch\":\"" epoch "\",\"lease_ms\":10000,\"renew_ms\":3000,\"state\":\"" state "\",\"words\":\"" words "\"}"
 #define PROBLEM(code) "{\"code\":\"" code "\",\"detail\":\"words\"}"
 #define NODE(id, state)                                                                                                \
-    "{\"node\":\"n.000000000000" id "\",\"revision\":1,\"state\":\"" state "\",\"protocol\":{\"min\":1,\"max\":1},"        \
-    "\"version\":\"1\",\"started_at_ms\":1,\"endpoints\":[{\"purpose\":\"api\",\"scheme\":\"http\",\"host\":\"h\","        \
+    "{\"node\":\"n.000000000000" id "\",\"revision\":1,\"state\":\"" state "\",\"protocol\":{\"min\":1,\"max\":1},"    \
+    "\"version\":\"1\",\"started_at_ms\":1,\"endpoints\":[{\"purpose\":\"api\",\"scheme\":\"http\",\"host\":\"h\","    \
     "\"port\":1,\"bound_port\":1}]}"
 #define MEMBERS(epoch, revision, nodes) "{\"epoch\":\"" epoch "\",\"revision\":" revision ",\"nodes\":[" nodes "]}"
 #define EVENTS(revision, events) "{\"epoch\":\"e1\",\"revision\":" revision ",\"events\":[" events "]}"

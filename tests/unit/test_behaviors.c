@@ -98,8 +98,8 @@ static void test_topic_publishes_what_it_is_sent(void **state)
     assert_int_equal(call(topic, "any.type", "{not json"), 0);
     assert_next_event(&reader, "any.type", NULL, "{not json");
     assert_int_equal(call_body(topic, "large", troupe_body_bytes(large, len, NULL), 0), TROUPE_E_TOO_LARGE);
-    assert_int_equal(troupe_worker_cast(world.worker, topic, troupe_view_of("large"), troupe_body_bytes(large, len, NULL),
-                                        (troupe_caller){0}),
+    assert_int_equal(troupe_worker_cast(world.worker, topic, troupe_view_of("large"),
+                                        troupe_body_bytes(large, len, NULL), (troupe_caller){0}),
                      0); /* nobody to tell */
     assert_int_equal(
         troupe_worker_cast(world.worker, topic, troupe_view_of("cast"), troupe_body_none(), (troupe_caller){0}), 0);

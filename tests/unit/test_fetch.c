@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What fetch.c says of requests to the world outside that come to nothing, without a server. Those that come to something
- * are in tests/node/webhook.test.mjs. */
+ * What fetch.c says of requests to the world outside that come to nothing, without a server. Those that come to
+ * something are in tests/node/webhook.test.mjs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -11,7 +11,7 @@ static struct lab lab;
 
 static struct actor *slot_of(const struct puppet *puppet) { return slots_at(&lab.system->slots, puppet->ref.slot); }
 
-/* ---- a request that was cancelled in the answer of another lost its place to a new one, which timed out at once ---- */
+/* ---- a request cancelled in the answer of another lost its place to a new one, which timed out at once ---- */
 
 static struct {
     troupe_request first, second, third;
@@ -123,10 +123,12 @@ static void test_a_message_to_an_actor_that_is_not_made_yet_is_refused(void **st
     struct actor *actor = troupe__slots_take(&lab.system->slots, &lab.worker->slots);
 
     (void)state;
-    atomic_store_relaxed(&actor->identity, UINT64_C(1) << 32); /* spawn was interrupted here; the name was taken before */
+    /* Spawn was interrupted here; the name was taken before. */
+    atomic_store_relaxed(&actor->identity, UINT64_C(1) << 32);
     troupe_ref ref = actor_ref(lab.system, actor);
-    assert_int_equal(troupe_worker_cast(lab.worker, ref, troupe_view_of("note"), troupe_body_none(), (troupe_caller){0}),
-                     TROUPE_E_NOT_FOUND);
+    assert_int_equal(
+        troupe_worker_cast(lab.worker, ref, troupe_view_of("note"), troupe_body_none(), (troupe_caller){0}),
+        TROUPE_E_NOT_FOUND);
     atomic_store_relaxed(&actor->identity, 0);
     troupe__slots_give(&lab.system->slots, &lab.worker->slots, actor);
 }
@@ -362,7 +364,8 @@ static void watch_with_a_reader(const struct puppet *target)
     troupe_request_spawn(lab.worker, &request, spawned, &(troupe_spawn_opts){.behavior = "reader"});
     lab_run(&lab);
     assert_int_equal(troupe_worker_cast(lab.worker, reader, troupe_view_of("watch"),
-                                        troupe_body_bytes(&target->ref, sizeof target->ref, NULL), (troupe_caller){0}), 0);
+                                        troupe_body_bytes(&target->ref, sizeof target->ref, NULL), (troupe_caller){0}),
+                     0);
     lab_run(&lab);
     down_words_len = 0;
 }
@@ -498,7 +501,9 @@ static void test_a_very_long_start_timeout_is_not_a_short_one(void **state)
 
 static int stop_in_no_known_way(troupe_ctx *ctx, struct puppet *self)
 {
-    return troupe_stop(ctx, troupe_self(ctx), (enum troupe_stop_mode)7, "") == TROUPE_E_INVALID ? 0 : puppet_fail(ctx, self);
+    return troupe_stop(ctx, troupe_self(ctx), (enum troupe_stop_mode)7, "") == TROUPE_E_INVALID
+               ? 0
+               : puppet_fail(ctx, self);
 }
 
 static void test_a_stop_mode_that_does_not_exist_is_refused(void **state)

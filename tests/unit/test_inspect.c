@@ -59,7 +59,8 @@ static int glass_view(troupe_ctx *ctx, const void *state)
     return troupe_reply(ctx, troupe_body_json(text, strlen(text)));
 }
 
-static const troupe_type glass_types[] = {{.name = "set"}, {.name = "wait", .flags = TROUPE_TYPE_CAST}, {.name = "fill"}};
+static const troupe_type glass_types[] = {
+    {.name = "set"}, {.name = "wait", .flags = TROUPE_TYPE_CAST}, {.name = "fill"}};
 
 static const troupe_behavior glass_behavior = {
     TROUPE_BEHAVIOR_HEAD, .name = "glass", .version = "1.0.0", .types = glass_types, .types_count = 3,
@@ -525,8 +526,8 @@ static void test_figures_of_a_behavior_count_its_actors_alone(void **state)
 
 enum { CURIOUS = 1000, NOTES = 50 };
 
-/* A thousand questions wait when the actor gets its turn: between any TROUPE_TURN_SYSTEM_MAX of them and the next, it has
- * handled a message. */
+/* A thousand questions wait when the actor gets its turn: between any TROUPE_TURN_SYSTEM_MAX of them and the next, it
+ * has handled a message. */
 static void test_a_flood_of_questions_does_not_hold_up_messages(void **state)
 {
     PUPPET(puppet, 'p');

@@ -175,7 +175,8 @@ static void test_the_table_has_an_end(void **state)
 
 static void test_wrong_tables_are_refused(void **state)
 {
-    static const troupe_type twice[] = {{.name = "a"}, {.name = "a"}}, bad[] = {{.name = "a b"}}, none[] = {{.name = NULL}};
+    static const troupe_type twice[] = {{.name = "a"}, {.name = "a"}}, bad[] = {{.name = "a b"}},
+                             none[] = {{.name = NULL}};
     troupe_behavior good = version_1;
     struct world world;
     (void)state;

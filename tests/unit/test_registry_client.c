@@ -31,8 +31,8 @@ static void finding_is_tried_again_with_backoff_test(void **state)
         const char *body;
     } bad[] = {
         {0, NULL}, {200, "{}"}, {200, "[]"}, {200, "x"}, {200, "{\"cluster\":\"c\",\"epoch\":\"e\",\"time_ms\":0}"},
-        {200, "{\"cluster\":\"0123456789012345\",\"epoch\":\"e\",\"time_ms\":1}"}, {404, ""}, {409, PROBLEM("wrong_cluster")},
-        {503, ""},
+        {200, "{\"cluster\":\"0123456789012345\",\"epoch\":\"e\",\"time_ms\":1}"}, {404, ""},
+        {409, PROBLEM("wrong_cluster")}, {503, ""},
     };
     uint64_t sum_ms = 0;
     (void)state;

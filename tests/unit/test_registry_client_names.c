@@ -111,7 +111,8 @@ static void a_question_is_answered_by_its_deadline_test(void **state)
 {
     (void)state;
     (void)tick();
-    assert_int_equal(registry_client_claim(world.client, 1, A, one, world.now_ms), 0); /* before the registry is found */
+    /* Before the registry is found. */
+    assert_int_equal(registry_client_claim(world.client, 1, A, one, world.now_ms), 0);
     assert_int_equal(registry_client_find(world.client, 2, A, world.now_ms), 0);
     advance(4999);
     world.log[0] = '\0';

@@ -204,8 +204,8 @@ static void on_null(troupe_request *request, const troupe_answer *answer)
     note('n');
 }
 
-/* The reply lies in the inbox of the asker's worker, as the actor gave it on another one; its end, which this worker then
- * runs within a call of its own, may not overtake it. */
+/* The reply lies in the inbox of the asker's worker, as the actor gave it on another one; its end, which this worker
+ * then runs within a call of its own, may not overtake it. */
 static void test_a_down_comes_behind_a_reply(void **state)
 {
     PUPPET(target, 't');

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which actor runs next, and on which worker: a receiver before those who wait, within bounds; quick work stays where it
- * is, work that lasts is shared. Two workers on virtual time, driven by one thread; what threads do to the queues
+ * Which actor runs next, and on which worker: a receiver before those who wait, within bounds; quick work stays where
+ * it is, work that lasts is shared. Two workers on virtual time, driven by one thread; what threads do to the queues
  * together is for tests/stress. */
 #include "lib/lab.h"
 
@@ -34,8 +34,9 @@ static int set_up(void **state, bool has_clock)
     wakes = 0;
     clock_now_ns = 1;
     order[0] = '\0';
-    lab_open_with(&lab, (troupe_system_config){
-                            .actors_max = 4096, .workers = 2, .wake = on_wake, .clock_ns = has_clock ? on_clock : NULL});
+    lab_open_with(&lab,
+                  (troupe_system_config){
+                      .actors_max = 4096, .workers = 2, .wake = on_wake, .clock_ns = has_clock ? on_clock : NULL});
     second = troupe_system_worker(lab.system, 1);
     troupe_worker_set_now(second, lab.now_ns);
     return 0;
@@ -173,7 +174,8 @@ static void test_one_that_is_far_behind_has_each_second_turn(void **state)
     for (unsigned turns = 0; turns < 2 * CROWD; turns += 2) {
         size_t others = strlen(order);
         (void)troupe_worker_poll(lab.worker, lab.now_ns, 2);
-        assert_in_range(behind.number - before, turns == 0 ? 0 : TROUPE_TURN_MESSAGES_MAX, 2 * TROUPE_TURN_MESSAGES_MAX);
+        assert_in_range(behind.number - before, turns == 0 ? 0 : TROUPE_TURN_MESSAGES_MAX,
+                        2 * TROUPE_TURN_MESSAGES_MAX);
         assert_true(turns == 0 || strlen(order) == others + 1);
         before = behind.number;
     }

@@ -136,7 +136,8 @@ static void test_rows(void **state)
 static void test_what_is_not_json_is_malformed_wherever_it_breaks(void **state)
 {
     static const char *const bodies[] = {
-        "{\"a\":", "{\"a\":1", "{\"a\":1,}", "{\"a\":01}", "{\"a\":1}x", "{\"a\":\"x\",", "[", "nul", "{\"b\":\"\xff\"}",
+        "{\"a\":",       "{\"a\":1", "{\"a\":1,}", "{\"a\":01}",       "{\"a\":1}x",
+        "{\"a\":\"x\",", "[",        "nul",        "{\"b\":\"\xff\"}",
     };
     struct schema *schema;
     (void)state;
@@ -203,7 +204,8 @@ static void test_what_is_outside_the_subset_is_refused_with_its_place(void **sta
         {"{\"minLength\":-1}", "/minLength", "whole number"}, {"{\"maxItems\":1.5}", "/maxItems", "whole number"},
         {"{\"enum\":[]}", "/enum", "one value at least"}, {"{\"enum\":1}", "/enum", "one value at least"},
         {"{\"enum\":[{}]}", "/enum", "can be compared"}, {"{\"const\":[1]}", "/const", "no list"},
-        {"{\"enum\":[1],\"const\":1}", "/const", "exclude each other"}, {"{\"type\":\"null\",\"type\":\"null\"}", "", "JSON"},
+        {"{\"enum\":[1],\"const\":1}", "/const", "exclude each other"},
+        {"{\"type\":\"null\",\"type\":\"null\"}", "", "JSON"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -174,7 +174,8 @@ static void test_a_terminated_child_is_killed_after_its_shutdown_timeout(void **
     start_family(1);
     troupe_worker_set_now(other, lab.now_ns);
     assert_int_equal(troupe_worker_cast(other, kids[0].ref, troupe_view_of("do"),
-                                        troupe_body_bytes(&fn, sizeof fn, "application/octet-stream"), (troupe_caller){0}),
+                                        troupe_body_bytes(&fn, sizeof fn, "application/octet-stream"),
+                                        (troupe_caller){0}),
                      0);
     while (troupe_worker_poll(other, lab.now_ns, 8) == 0)
         ;

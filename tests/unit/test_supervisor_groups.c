@@ -291,7 +291,8 @@ static void hold_up_the_group_by(puppet_fn fn)
     has_waited = false;
     troupe_worker_set_now(other_worker, lab.now_ns);
     assert_int_equal(troupe_worker_cast(other_worker, kids[2].ref, troupe_view_of("do"),
-                                        troupe_body_bytes(&fn, sizeof fn, "application/octet-stream"), (troupe_caller){0}),
+                                        troupe_body_bytes(&fn, sizeof fn, "application/octet-stream"),
+                                        (troupe_caller){0}),
                      0);
     while (troupe_worker_poll(other_worker, lab.now_ns, 8) == 0)
         ;

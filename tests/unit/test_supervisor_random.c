@@ -70,7 +70,8 @@ static int look(troupe_ctx *ctx, struct puppet *self)
     last_first_tag = 0;
     troupe_children_each(ctx, count_one, NULL);
     troupe_children_counts(ctx, &counts);
-    unsigned living = listed[TROUPE_CHILD_IS_STARTING] + listed[TROUPE_CHILD_IS_RUNNING] + listed[TROUPE_CHILD_IS_STOPPING];
+    unsigned living =
+        listed[TROUPE_CHILD_IS_STARTING] + listed[TROUPE_CHILD_IS_RUNNING] + listed[TROUPE_CHILD_IS_STOPPING];
     assert_int_equal(counts.active, living);
     assert_int_equal(counts.restarting, listed[TROUPE_CHILD_IS_RESTARTING]);
     assert_int_equal(counts.specs, living + counts.restarting + listed[TROUPE_CHILD_IS_ENDED]);

@@ -99,10 +99,12 @@ static void test_no_child_is_started_when_the_last_one_is_wrong(void **state)
 static void test_a_tree_starts_in_order_and_answers_when_all_run(void **state)
 {
     (void)state;
-    troupe_ref tree = must_spawn("supervisor", TREE(CHILD("db", ",\"name\":\"db\"") "," CHILD(
-                                                   "late", ",\"args\":{\"init\":\"late\",\"ms\":50},\"name\":\"late\"") "," CHILD("web", "")));
+    troupe_ref tree = must_spawn(
+        "supervisor", TREE(CHILD("db", ",\"name\":\"db\"") "," CHILD(
+                          "late", ",\"args\":{\"init\":\"late\",\"ms\":50},\"name\":\"late\"") "," CHILD("web", "")));
     assert_int_equal(call(tree, "count_children", ""), 0);
-    assert_string_equal(world.outcome.body, "{\"specs\":3,\"active\":3,\"restarting\":0,\"supervisors\":3,\"workers\":0}");
+    assert_string_equal(world.outcome.body,
+                        "{\"specs\":3,\"active\":3,\"restarting\":0,\"supervisors\":3,\"workers\":0}");
     assert_int_equal(call(tree, "which_children", ""), 0);
     assert_reply_has("{\"items\":[{\"id\":\"db\",\"ref\":\"");
     assert_reply_has("\"state\":\"running\",\"restart\":\"permanent\",\"restarts\":0,\"behavior\":\"faulty\","
@@ -113,8 +115,8 @@ static void test_a_tree_starts_in_order_and_answers_when_all_run(void **state)
 static void test_a_child_that_fails_to_start_in_the_middle_stops_those_before_it(void **state)
 {
     (void)state;
-    refuse(TREE(CHILD("a", ",\"name\":\"a\"") "," CHILD("b", "") "," CHILD("bad", ",\"args\":{\"init\":\"fail\"}") "," CHILD(
-               "never", ",\"name\":\"never\"")),
+    refuse(TREE(CHILD("a", ",\"name\":\"a\"") "," CHILD("b", "") "," CHILD(
+               "bad", ",\"args\":{\"init\":\"fail\"}") "," CHILD("never", ",\"name\":\"never\"")),
            TROUPE_E_START_FAILED, "bad: it was told to fail in init");
     assert_false(is_there("a"));
     assert_int_equal(world.ended, 4); /* a, b, bad and the supervisor; the last child was never started */
@@ -182,10 +184,11 @@ static void test_a_failed_start_is_told_when_none_of_its_children_is_left(void *
 static void test_a_tree_that_fails_too_often_ends_and_is_restarted_by_the_one_above(void **state)
 {
     (void)state;
-    must_spawn("supervisor",
-               "{\"restarts\":5,\"children\":[{\"id\":\"inner\",\"behavior\":\"supervisor\",\"name\":\"inner\",\"args\":"
-               "{\"restarts\":1,\"strategy\":\"one_for_all\",\"children\":[" CHILD("x", ",\"name\":\"x\"") "," CHILD(
-                   "y", ",\"name\":\"y\"") "]}}]}");
+    must_spawn(
+        "supervisor",
+        "{\"restarts\":5,\"children\":[{\"id\":\"inner\",\"behavior\":\"supervisor\",\"name\":\"inner\",\"args\":"
+        "{\"restarts\":1,\"strategy\":\"one_for_all\",\"children\":[" CHILD("x", ",\"name\":\"x\"") "," CHILD(
+            "y", ",\"name\":\"y\"") "]}}]}");
     troupe_ref inner = named("inner");
     fail_named("x");
     advance_ms(1);
@@ -199,9 +202,10 @@ static void test_a_tree_that_fails_too_often_ends_and_is_restarted_by_the_one_ab
 static void test_a_tree_ends_normally_with_its_significant_child(void **state)
 {
     (void)state;
-    troupe_ref tree = must_spawn("supervisor", "{\"auto_shutdown\":\"any\",\"children\":[" CHILD(
-                                                   "job", ",\"name\":\"job\",\"restart\":\"transient\",\"significant\":true") "," CHILD(
-                                                   "help", "") "]}");
+    troupe_ref tree = must_spawn(
+        "supervisor",
+        "{\"auto_shutdown\":\"any\",\"children\":[" CHILD(
+            "job", ",\"name\":\"job\",\"restart\":\"transient\",\"significant\":true") "," CHILD("help", "") "]}");
     assert_int_equal(call(named("job"), "stop", ""), 0);
     advance_ms(1);
     assert_int_equal(call(tree, "count_children", ""), TROUPE_E_GONE);
@@ -324,6 +328,74 @@ static void test_children_are_listed_in_pages(void **state)
     assert_string_equal(world.outcome.body, "{\"items\":[],\"next\":null}");
 }
 
+/* ---- callers that wait for a child that is stuck ---- */
+
+enum { WAITING_MAX = 256 }; /* for one child: SUPERVISOR_ASKERS_MAX */
+
+static struct {
+    troupe_ref tree;
+    troupe_request requests[2 * WAITING_MAX + 1];
+    unsigned asked, answered, refused, timed_out, others;
+} crowd;
+
+static void on_crowd(troupe_request *request, const troupe_answer *answer)
+{
+    (void)request;
+    unsigned *count = answer->error == 0                  ? &crowd.answered
+                      : answer->error == TROUPE_E_LIMIT   ? &crowd.refused
+                      : answer->error == TROUPE_E_TIMEOUT ? &crowd.timed_out
+                                                          : &crowd.others;
+    ++*count;
+}
+
+static void ask_for_the_end(unsigned count, uint32_t timeout_ms)
+{
+    const char *body = "{\"id\":\"stuck\"}";
+
+    while (count-- > 0)
+        troupe_request_call(world.worker, &crowd.requests[crowd.asked++], on_crowd, crowd.tree,
+                            troupe_view_of("terminate_child"), troupe_body_json(body, strlen(body)),
+                            (troupe_caller){0}, timeout_ms);
+    run_due();
+}
+
+/* The child's turn on its worker, while the first worker runs the supervisor. */
+static int be_stuck(troupe_ctx *ctx, void *state, const troupe_msg *msg)
+{
+    (void)ctx, (void)state, (void)msg;
+    ask_for_the_end(WAITING_MAX, 1000);
+    assert_int_equal(crowd.refused, 0);
+    ask_for_the_end(1, 60000);
+    assert_int_equal(crowd.refused, 1);
+    world.now_ns += 2000 * (uint64_t)NS_PER_MS;
+    run_due();
+    assert_int_equal(crowd.timed_out, WAITING_MAX);
+    ask_for_the_end(WAITING_MAX, 60000);
+    assert_int_equal(crowd.refused, 1); /* those who had given up took no place */
+    assert_int_equal(crowd.answered + crowd.others, 0);
+    return 0;
+}
+
+static void test_callers_who_have_given_up_take_no_place_among_those_who_wait(void **state)
+{
+    static const troupe_behavior stuck = {TROUPE_BEHAVIOR_HEAD, .name = "stuck", .version = "1.0.0",
+                                          .flags = TROUPE_BEHAVIOR_ANY_TYPE, .receive = be_stuck};
+
+    teardown(state);
+    assert_int_equal(setup_with((troupe_system_config){.no_inline = true, .workers = 2}), 0);
+    assert_int_equal(troupe_system_add_behavior(world.system, &stuck), 0);
+    memset(&crowd, 0, sizeof crowd);
+    crowd.tree = must_spawn("supervisor", TREE("{\"id\":\"stuck\",\"behavior\":\"stuck\",\"name\":\"stuck\"}"));
+    troupe_worker *other = troupe_system_worker(world.system, 1);
+    troupe_worker_set_now(other, world.now_ns);
+    assert_int_equal(
+        troupe_worker_cast(other, named("stuck"), troupe_view_of("go"), troupe_body_none(), (troupe_caller){0}), 0);
+    while (troupe_worker_poll(other, world.now_ns, 8) == 0) {}
+    run_due();
+    assert_int_equal(crowd.answered, WAITING_MAX);
+    assert_int_equal(crowd.others, 0);
+}
+
 /* ---- templates ---- */
 
 static void test_children_of_a_template_are_started_with_what_is_their_own(void **state)
@@ -342,18 +414,21 @@ static void test_children_of_a_template_are_started_with_what_is_their_own(void 
     assert_int_equal(call(tree, "start_child", "{}"), TROUPE_E_LIMIT);
     assert_int_equal(call(tree, "start_child", "{\"behavior\":\"kv\"}"), TROUPE_E_SCHEMA);
     assert_int_equal(call(tree, "count_children", ""), 0);
-    assert_string_equal(world.outcome.body, "{\"specs\":3,\"active\":3,\"restarting\":0,\"supervisors\":0,\"workers\":3}");
+    assert_string_equal(world.outcome.body,
+                        "{\"specs\":3,\"active\":3,\"restarting\":0,\"supervisors\":0,\"workers\":3}");
 }
 
 static void test_children_of_a_template_are_forgotten_with_their_end(void **state)
 {
     (void)state;
-    troupe_ref tree = must_spawn(
-        "supervisor",
-        "{\"template\":{\"behavior\":\"faulty\",\"restart\":\"transient\",\"backoff_min_ms\":60000,\"backoff_max_ms\":60000}}");
+    troupe_ref tree = must_spawn("supervisor", "{\"template\":{\"behavior\":\"faulty\",\"restart\":\"transient\","
+                                               "\"backoff_min_ms\":60000,\"backoff_max_ms\":60000}}");
     for (int i = 0; i < 3; i++)
-        assert_int_equal(call(tree, "start_child", i == 0 ? "{\"id\":\"a\",\"name\":\"a\"}" : i == 1
-                                                             ? "{\"id\":\"b\",\"name\":\"b\"}" : "{\"id\":\"c\",\"name\":\"c\"}"), 0);
+        assert_int_equal(call(tree, "start_child",
+                              i == 0   ? "{\"id\":\"a\",\"name\":\"a\"}"
+                              : i == 1 ? "{\"id\":\"b\",\"name\":\"b\"}"
+                                       : "{\"id\":\"c\",\"name\":\"c\"}"),
+                         0);
     assert_int_equal(call(named("a"), "stop", ""), 0);
     assert_int_equal(call(tree, "terminate_child", "{\"id\":\"b\"}"), 0);
     fail_named("c");
@@ -412,6 +487,7 @@ int main(void)
         CASE(test_a_child_in_backoff_is_listed_as_restarting_and_can_be_terminated),
         CASE(test_a_transient_child_that_ended_stays_listed_and_can_be_restarted),
         CASE(test_children_are_listed_in_pages),
+        CASE(test_callers_who_have_given_up_take_no_place_among_those_who_wait),
         CASE(test_children_of_a_template_are_started_with_what_is_their_own),
         CASE(test_children_of_a_template_are_forgotten_with_their_end),
         CASE(test_an_id_that_is_made_up_is_never_one_that_was_given),

@@ -111,10 +111,16 @@ static void test_memory_that_is_not_given_back_is_told(void **state)
 
 /* ---- expectations that do not hold ---- */
 
-static void expect_wrong_reply(troupe_lab *lab, troupe_ref ref) { TROUPE_LAB_REPLY(lab, ref, "get", NULL, "{\"value\":1}"); }
+static void expect_wrong_reply(troupe_lab *lab, troupe_ref ref)
+{
+    TROUPE_LAB_REPLY(lab, ref, "get", NULL, "{\"value\":1}");
+}
 static void expect_reply_of_error(troupe_lab *lab, troupe_ref ref) { TROUPE_LAB_REPLY(lab, ref, "add", "[]", "{}"); }
 static void expect_wrong_error(troupe_lab *lab, troupe_ref ref) { TROUPE_LAB_ERROR(lab, ref, "add", "[]", "timeout"); }
-static void expect_error_of_reply(troupe_lab *lab, troupe_ref ref) { TROUPE_LAB_ERROR(lab, ref, "get", NULL, "schema"); }
+static void expect_error_of_reply(troupe_lab *lab, troupe_ref ref)
+{
+    TROUPE_LAB_ERROR(lab, ref, "get", NULL, "schema");
+}
 
 static void expect_what_does_not_hold(troupe_lab *lab, troupe_ref ref)
 {

@@ -5,8 +5,8 @@
  *
  * A behavior's functions run one at a time for an actor, never at the same time on two threads, though each time
  * perhaps on another thread. They must not block (but with TROUPE_BEHAVIOR_BLOCKING), read a clock or touch globals;
- * they reach the world through the context (troupe/context.h). Each returns 0, or a negative TROUPE_E_... and then the actor fails with that reason
- * (troupe_fail() adds words). A failure is a value: nothing unwinds. */
+ * they reach the world through the context (troupe/context.h). Each returns 0, or a negative TROUPE_E_... and then the
+ * actor fails with that reason (troupe_fail() adds words). A failure is a value: nothing unwinds. */
 #ifndef TROUPE_BEHAVIOR_H
 #define TROUPE_BEHAVIOR_H
 
@@ -107,9 +107,9 @@ typedef struct troupe_behavior {
     void (*stop)(troupe_ctx *ctx, void *state, const troupe_exit *exit); /* last words; not after kill */
     void (*fini)(void *state);   /* frees what state owns; always the last, also after kill and a failed init */
 
-    /* Show the state to an operator: troupe_reply with a JSON document (troupe_reply_error when that cannot be). It runs
-     * between two messages, also while the actor waits in troupe_call_wait or is suspended, so it must change nothing
-     * and send nothing, and it should be quick: the actor pays for it. NULL: this behavior shows no state. */
+    /* Show the state to an operator: troupe_reply with a JSON document (troupe_reply_error when that cannot be). It
+     * runs between two messages, also while the actor waits in troupe_call_wait or is suspended, so it must change
+     * nothing and send nothing, and it should be quick: the actor pays for it. NULL: this behavior shows no state. */
     int (*view)(troupe_ctx *ctx, const void *state);
 
     /* What the first release did not have: a table without these is as good as one with zeros. */

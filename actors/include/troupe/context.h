@@ -75,15 +75,16 @@ TROUPE_MUST_USE int troupe_reply_error(troupe_ctx *ctx, int error, const char *d
 TROUPE_MUST_USE int troupe_reply_app_error(troupe_ctx *ctx, const char *code, unsigned status, const char *detail);
 
 /* Keep the handle of the call that is being handled, to answer in a later turn. The caller's deadline still holds; an
- * end of this actor answers all that it kept, and while it drains the handles of outsiders who have gone are used up. */
+ * end of this actor answers all that it kept, and while it drains the handles of outsiders who have gone are used
+ * up. */
 typedef struct troupe_handle {
     uint32_t index;
     uint32_t generation;
 } troupe_handle;
 TROUPE_MUST_USE int troupe_reply_keep(troupe_ctx *ctx, troupe_handle *ret_handle);
 
-/* The kept call itself, to look at it again or to pass it on; NULL when the handle was used or its caller's deadline has
- * passed. Lives: until this function of the behavior returns or the handle is used. */
+/* The kept call itself, to look at it again or to pass it on; NULL when the handle was used or its caller's deadline
+ * has passed. Lives: until this function of the behavior returns or the handle is used. */
 const troupe_msg *troupe_kept_msg(troupe_ctx *ctx, troupe_handle handle);
 
 /* Answer a kept call; the handle is used up. TROUPE_E_STATE when it was used or its caller's deadline has passed. */
@@ -92,17 +93,18 @@ TROUPE_MUST_USE int troupe_reply_error_to(troupe_ctx *ctx, troupe_handle handle,
 TROUPE_MUST_USE int troupe_reply_app_error_to(troupe_ctx *ctx, troupe_handle handle, const char *code, unsigned status,
                                               const char *detail);
 
-/* How long the caller of the call at hand, or of a kept one, still waits: in ms, rounded up. 0: no longer, because it has
- * its answer, has given up or has ended; or the message is no call, or is kept (then ask by the handle). For work that
- * nobody wants any more, and for giving others no more time than one has: do not pass a 0 on, which is the default there. */
+/* How long the caller of the call at hand, or of a kept one, still waits: in ms, rounded up. 0: no longer, because it
+ * has its answer, has given up or has ended; or the message is no call, or is kept (then ask by the handle). For work
+ * that nobody wants any more, and for giving others no more time than one has: do not pass a 0 on, which is the default
+ * there. */
 uint32_t troupe_call_left_ms(const troupe_ctx *ctx);
 uint32_t troupe_kept_left_ms(const troupe_ctx *ctx, troupe_handle handle);
 
 /* ---- postpone ---- */
 
 /* Set the message at hand aside, a cast, a call or a timer's: it goes on waiting in the mailbox, counted in its bounds,
- * until troupe_unpostpone. A call keeps its deadline. An end answers what is set aside as all that waits; a drain does not wait
- * for it. While a timer's message is set aside the timer can still be cancelled.
+ * until troupe_unpostpone. A call keeps its deadline. An end answers what is set aside as all that waits; a drain does
+ * not wait for it. While a timer's message is set aside the timer can still be cancelled.
  * Fails: TROUPE_E_STATE for other messages, and when the call is answered, kept or set aside already; NO_MEMORY */
 TROUPE_MUST_USE int troupe_postpone(troupe_ctx *ctx);
 
@@ -131,7 +133,7 @@ typedef struct troupe_spawn_opts {
     uint32_t shutdown_timeout_ms;     /* 0: the default, 5 s; then the child is killed */
     uint32_t backoff_min_ms;          /* delay of the first restart in a row; it doubles, with jitter ... */
     uint32_t backoff_max_ms;          /* ... up to this, or the min if that is more; 0 and 0: restarts are immediate */
-    uint64_t child_tag;               /* comes back in child events; names the child for the troupe_child_... functions */
+    uint64_t child_tag;               /* comes back in child events; names it for the troupe_child_... functions */
     bool significant;                 /* its own end may end this parent: troupe_supervision.auto_shutdown */
     bool start_once;                  /* a first start that fails is final, whatever restart says */
     bool link;
@@ -249,8 +251,8 @@ TROUPE_MUST_USE int troupe_unlink(troupe_ctx *ctx, troupe_ref ref);
  * TROUPE_E_TIMEOUT when `ref` came to no end of its turn in time (0: the default, 5 s; a behavior with
  * TROUPE_BEHAVIOR_BLOCKING is stuck in this sense while it blocks), or GONE. The answer does not queue behind the
  * messages of this actor either: a deadline is judged after the answers that are there.
- * Fails: GONE, NOT_FOUND, UNREACHABLE, and then `then` never runs; TROUPE_E_LIMIT (it is one of the open calls), INVALID,
- *        STATE in stop and for oneself, NO_MEMORY */
+ * Fails: GONE, NOT_FOUND, UNREACHABLE, and then `then` never runs; TROUPE_E_LIMIT (it is one of the open calls),
+ *        INVALID, STATE in stop and for oneself, NO_MEMORY */
 TROUPE_MUST_USE int troupe_probe(troupe_ctx *ctx, troupe_ref ref, uint32_t timeout_ms, troupe_reply_fn then,
                                  uint64_t tag);
 
@@ -315,13 +317,13 @@ TROUPE_MUST_USE int troupe_publish(troupe_ctx *ctx, const char *type, troupe_bod
 TROUPE_MUST_USE int troupe_publish_id(troupe_ctx *ctx, const char *type, troupe_body body, char *ret_id);
 
 /* Follow what another actor of this node publishes (Ractor's output port). Its events arrive in receive as
- * TROUPE_MSG_EVENT, in their order: from is the publisher, tag *ret_follow, status how many events were lost before this
- * one, because this actor was slower than the topic's ring. One message for each follow waits in the mailbox, needing no
- * room, however many events there are: who is slow holds up nobody, is never thrown out, and its other messages get their
- * turn between events. An actor that drains is given what was published until then.
+ * TROUPE_MSG_EVENT, in their order: from is the publisher, tag *ret_follow, status how many events were lost before
+ * this one, because this actor was slower than the topic's ring. One message for each follow waits in the mailbox,
+ * needing no room, however many events there are: who is slow holds up nobody, is never thrown out, and its other
+ * messages get their turn between events. An actor that drains is given what was published until then.
  *
- * The last one has the type "" (troupe_msg_is_end): the publisher has ended, all it published was seen, and the follow is
- * over. filter and what it points to are copied; NULL: all types. `after` counts with TROUPE_FROM_AFTER only.
+ * The last one has the type "" (troupe_msg_is_end): the publisher has ended, all it published was seen, and the follow
+ * is over. filter and what it points to are copied; NULL: all types. `after` counts with TROUPE_FROM_AFTER only.
  * Fails: NOT_FOUND, GONE, UNREACHABLE, TROUPE_E_INVALID (the filter), LIMIT (TROUPE_FOLLOWS_PER_ACTOR_MAX),
  * STATE in stop, NO_MEMORY. */
 TROUPE_MUST_USE int troupe_follow(troupe_ctx *ctx, troupe_ref publisher, const troupe_filter *filter,

@@ -24,8 +24,8 @@ enum troupe_msg_kind {
     TROUPE_MSG_NAME_LOST = 8,   /* the cluster has taken a name from this actor; body is the name, op is NONE */
     TROUPE_MSG_EVENT = 9,       /* an event of a topic that this actor follows: from is the publisher, tag the id of the
                                    subscription, status how many events were lost before this one; see troupe_follow */
-    TROUPE_MSG_GROUP = 10       /* a watched group: type is "join" or "leave", from the member, tag the watch, status how
-                                   many such were lost before this one; op is NONE; see troupe_group_watch */
+    TROUPE_MSG_GROUP = 10       /* a watched group: type is "join" or "leave", from the member, tag the watch, status
+                                   how many such were lost before this one; op is NONE; see troupe_group_watch */
 };
 
 #define TROUPE_OP_NONE 0xffffu  /* the type is not in the behavior's table */
@@ -93,7 +93,8 @@ static inline troupe_view troupe_msg_detail(const troupe_msg *msg)
     return (troupe_view){.ptr = (const char *)msg->body + msg->app_code_len, .len = msg->body_len - msg->app_code_len};
 }
 
-/* The authenticated caller of a message that came through an edge ("" inside the node). Lives: as long as the message. */
+/* The authenticated caller of a message that came through an edge ("" inside the node). Lives: as long as the
+ * message. */
 troupe_view troupe_msg_subject(const troupe_msg *msg);
 
 #endif

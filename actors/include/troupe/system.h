@@ -3,9 +3,9 @@
  * Driving a system: for programs that host actors (the node, benches, the simulator, the browser), not for behaviors.
  *
  * A system is a number of workers. A worker is an object to be driven, not a thread: whoever owns it calls
- * troupe_worker_poll(), which runs turns and returns the delay to the next deadline. The core starts no thread, reads no
- * clock and does no I/O. The owner of a worker is the only one to call its "owner" functions; different workers can be
- * driven by different threads at once. Actors move between workers by stealing.
+ * troupe_worker_poll(), which runs turns and returns the delay to the next deadline. The core starts no thread, reads
+ * no clock and does no I/O. The owner of a worker is the only one to call its "owner" functions; different workers can
+ * be driven by different threads at once. Actors move between workers by stealing.
  *
  * An outsider (a REST connection, a session) asks through requests: a request belongs to the worker that made it, and
  * its `done` runs once, on that worker. */
@@ -51,8 +51,8 @@ typedef struct troupe_system_config {
     void (*log)(void *user, enum troupe_log_level level, troupe_ref actor, const char *behavior, const char *text);
     void (*dead_letter)(void *user, troupe_ref to, troupe_ref from, const char *type, int error);
     void (*ended)(void *user, troupe_ref actor, const char *behavior, const troupe_exit *exit);
-    /* An actor of this node has taken a name, or is giving it back (also by its end). For each name in the order of what
-     * happened: nobody else can have the name before this returns, so it should be quick. */
+    /* An actor of this node has taken a name, or is giving it back (also by its end). For each name in the order of
+     * what happened: nobody else can have the name before this returns, so it should be quick. */
     void (*named)(void *user, troupe_view name, troupe_ref actor, bool taken);
     /* An actor asks for an HTTP request: all is borrowed, and method and timeout_ms are set. 0: it is answered later by
      * troupe_system_answer, or by its deadline; else why not, at once. NULL: TROUPE_E_FORBIDDEN. */
@@ -183,16 +183,17 @@ void troupe_request_info(troupe_worker *worker, troupe_request *request, troupe_
 
 /* Monitor an actor for an outsider: done runs once, with answer.exit, when the actor has ended, behind everything that
  * the actor sent to this worker before; at once, before this returns, when it is gone already (cause noproc) or lies on
- * another home (unreachable). It has no deadline; cancel takes the monitor back from the actor too, and needs no memory.
- * answer.error is TROUPE_E_NO_MEMORY or LIMIT (TROUPE_BONDS_PER_ACTOR_MAX) when the monitor could not be made; the cause
- * is noproc then. */
+ * another home (unreachable). It has no deadline; cancel takes the monitor back from the actor too, and needs no
+ * memory. answer.error is TROUPE_E_NO_MEMORY or LIMIT (TROUPE_BONDS_PER_ACTOR_MAX) when the monitor could not be made;
+ * the cause is noproc then. */
 void troupe_request_monitor(troupe_worker *worker, troupe_request *request, troupe_request_fn done, troupe_ref ref);
 
 /* ---- look inside and intervene: by the system lane, which never waits behind messages ----
  *
- * All of them are answered while the actor runs other messages, waits in troupe_call_wait or is suspended, but not while a
- * turn is stuck: TROUPE_E_TIMEOUT. What they need is made here and goes back as the answer, so the actor allocates
- * nothing (but what a view itself writes), and TROUPE_TURN_SYSTEM_MAX of them at most come between two messages. */
+ * All of them are answered while the actor runs other messages, waits in troupe_call_wait or is suspended, but not
+ * while a turn is stuck: TROUPE_E_TIMEOUT. What they need is made here and goes back as the answer, so the actor
+ * allocates nothing (but what a view itself writes), and TROUPE_TURN_SYSTEM_MAX of them at most come between two
+ * messages. */
 
 /* Ask for the state, as the behavior's view writes it: answer.body.
  * Fails: TROUPE_E_NO_VIEW, NOT_RUNNING (it has not started, or is ending). */
@@ -214,12 +215,13 @@ void troupe_request_trace(troupe_worker *worker, troupe_request *request, troupe
 
 typedef struct troupe_topic troupe_topic; /* counted */
 
-/* The topic of an actor's trace, which may be over: the last one is kept until another needs its place or the actor ends.
- * Held for the caller, who gives it back by troupe_topic_release. Thread: any. Fails: TROUPE_E_NOT_FOUND */
+/* The topic of an actor's trace, which may be over: the last one is kept until another needs its place or the actor
+ * ends. Held for the caller, who gives it back by troupe_topic_release. Thread: any. Fails: TROUPE_E_NOT_FOUND */
 TROUPE_MUST_USE int troupe_system_trace(troupe_system *system, troupe_ref ref, troupe_topic **ret_topic);
 void troupe_topic_release(troupe_topic *topic);
 
-/* A timer that a client sets at an actor. It is the actor's and ends with it. When it is due the actor handles a cast. */
+/* A timer that a client sets at an actor. It is the actor's and ends with it. When it is due the actor handles a
+ * cast. */
 typedef struct troupe_timer_opts {
     troupe_view name;             /* [A-Za-z0-9_.:-]{1,64}; one of the same name is replaced. Empty: none */
     troupe_view type;
@@ -257,14 +259,15 @@ TROUPE_MUST_USE int troupe_worker_cast(troupe_worker *worker, troupe_ref to, tro
                                        troupe_caller caller);
 
 /* The answer to what the hook `http` was asked: app_status is the HTTP status, with body and content type; or an error
- * with words. One that comes too late, or for an actor that has ended, is dropped. Any thread, until the system is freed.
+ * with words. One that comes too late, or for an actor that has ended, is dropped. Any thread, until the system is
+ * freed.
  * Fails: TROUPE_E_NO_MEMORY, TROUPE_E_TOO_LARGE; then the actor hears of its deadline alone. */
 TROUPE_MUST_USE int troupe_system_answer(troupe_system *system, troupe_outside who, const struct troupe_answer *answer);
 
 /* ---- topics: events that an actor publishes (troupe_publish), or the system itself ----
  *
- * A topic is a ring of the last TROUPE_TOPIC_EVENTS_MAX events or TROUPE_TOPIC_BYTES_MAX bytes. A subscriber is a cursor
- * into it: it reads when it likes, and when the ring has gone past it, it is told how many it missed. So a slow
+ * A topic is a ring of the last TROUPE_TOPIC_EVENTS_MAX events or TROUPE_TOPIC_BYTES_MAX bytes. A subscriber is a
+ * cursor into it: it reads when it likes, and when the ring has gone past it, it is told how many it missed. So a slow
  * subscriber costs a publisher nothing, and is never thrown out. (The output port of Ractor, with the cursor of a log.)
  *
  * Ids, where to begin, and filters are in <troupe/event.h>. */
@@ -282,8 +285,8 @@ typedef struct troupe_event {
 typedef struct troupe_subscription troupe_subscription;
 typedef void (*troupe_subscription_fn)(troupe_subscription *subscription);
 
-/* Embed it; zero it, set user and ready, and filter if not all types are wanted. Lives: until troupe_unsubscribe returned,
- * which must be before the system is freed; the filter as long. */
+/* Embed it; zero it, set user and ready, and filter if not all types are wanted. Lives: until troupe_unsubscribe
+ * returned, which must be before the system is freed; the filter as long. */
 struct troupe_subscription {
     void *user;
     const troupe_filter *filter;
@@ -299,8 +302,8 @@ struct troupe_subscription {
 };
 
 /* Subscribe to the events of an actor. With TROUPE_FROM_AFTER `after` is the last event that was seen; one of another
- * epoch, or too old, gives `lagged` (1 when it is not known how many). What is there already is told by `ready`, from the
- * next poll; to read at once is legal too. Owner of the worker.
+ * epoch, or too old, gives `lagged` (1 when it is not known how many). What is there already is told by `ready`, from
+ * the next poll; to read at once is legal too. Owner of the worker.
  * Fails: NOT_FOUND, GONE, UNREACHABLE, NO_MEMORY */
 TROUPE_MUST_USE int troupe_subscribe(troupe_worker *worker, troupe_subscription *subscription, troupe_ref ref,
                                      enum troupe_from from, troupe_event_id after);
@@ -316,8 +319,8 @@ TROUPE_MUST_USE int troupe_subscription_read(troupe_subscription *subscription, 
 /* Legal for a zeroed one, for one whose topic has ended, and inside `ready`. Owner of the worker. */
 void troupe_unsubscribe(troupe_subscription *subscription);
 
-/* A topic of the system's own, which nobody but its maker publishes to; dropping it is its end, which its subscribers are
- * told. Any thread; drop it before the system is freed.
+/* A topic of the system's own, which nobody but its maker publishes to; dropping it is its end, which its subscribers
+ * are told. Any thread; drop it before the system is freed.
  * Fails: as troupe_publish. */
 TROUPE_MUST_USE int troupe_topic_new(troupe_system *system, troupe_topic **ret_topic);
 TROUPE_MUST_USE int troupe_topic_publish(troupe_topic *topic, troupe_view type, troupe_body body,
@@ -329,8 +332,9 @@ void troupe_topic_drop(troupe_topic *topic);
  * A name in the table belongs to an actor of this node or, when this node keeps the names of the cluster, of another
  * one. The table takes no actor of another home by itself: these do. */
 
-/* Give a name to an actor of another home. On TROUPE_E_NAME_TAKEN *ret_holder is who has it; the same ref again is 0, also
- * for an actor of this node that has it. Fails: TROUPE_E_INVALID (no name, no actor, or one of this node), NO_MEMORY. */
+/* Give a name to an actor of another home. On TROUPE_E_NAME_TAKEN *ret_holder is who has it; the same ref again is 0,
+ * also for an actor of this node that has it. Fails: TROUPE_E_INVALID (no name, no actor, or one of this node),
+ * NO_MEMORY. */
 TROUPE_MUST_USE int troupe_system_name_put(troupe_system *system, troupe_view name, troupe_ref ref,
                                            troupe_ref *ret_holder);
 

@@ -17,8 +17,8 @@
  * A test that fails prints the place and what was wrong on standard error and ends the process with 1. Link with
  * `pkg-config --libs troupe`. The standard behaviors are there too.
  *
- * The lab sends bodies as other actors do, without the check of schemas that a node's edges make: so it tests the checks
- * of the behavior itself.
+ * The lab sends bodies as other actors do, without the check of schemas that a node's edges make: so it tests the
+ * checks of the behavior itself.
  *
  * Thread: one for a lab. Native programs only. */
 #ifndef TROUPE_TESTING_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Does the asker of a call still wait, and for how long? For a callee that would rather not do work that nobody wants any
- * more, or that asks others in turn and gives them no more time than it has itself.
+ * Does the asker of a call still wait, and for how long? For a callee that would rather not do work that nobody wants
+ * any more, or that asks others in turn and gives them no more time than it has itself.
  *
  * It reads what the call carries, and looks once at who asked: nothing is sent, and nobody is woken.
  *

@@ -7,8 +7,8 @@
  * an end tells everybody without memory, exactly once, and a request that comes too late is itself turned into the
  * answer (noproc). Downs and exit signals go into the message lane, behind all that their sender sent before.
  *
- * An outsider's monitor is the same, with a request of a worker in the place of the watcher: its `from` is the home with
- * the worker's number + 1 as slot, and its down goes into that worker's inbox (request.c).
+ * An outsider's monitor is the same, with a request of a worker in the place of the watcher: its `from` is the home
+ * with the worker's number + 1 as slot, and its down goes into that worker's inbox (request.c).
  *
  * What is told about a bond that is gone (a demonitor crossed the down, an unlink the signal) finds no half and is
  * dropped.
@@ -146,7 +146,7 @@ static void tell(troupe_worker *worker, struct message *message, enum message_wh
     message->msg.from = about;
     if (TROUPE_PLANTED(13) && message->reply_to == REPLY_REQUEST && message->reply_worker == worker->index)
         troupe__request_on_message(worker, message);
-    else if (message->reply_to == REPLY_REQUEST) /* also to this worker by its inbox: behind the replies that came by it */
+    else if (message->reply_to == REPLY_REQUEST) /* also to this worker by its inbox: behind the replies in it */
         troupe__worker_post(worker->system, message->reply_worker, message);
     else
         troupe__send_reserved(worker, to, message);

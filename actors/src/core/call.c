@@ -169,7 +169,8 @@ void troupe__answer_with_error(troupe_worker *worker, struct message *asked, tro
         troupe__message_free(&worker->pool, asked);
         return;
     }
-    /* The words are sent whole where there is memory. Else the call itself goes back, with as many as it has room for. */
+    /* The words are sent whole where there is memory. Else the call itself goes back, with as many as it has room
+     * for. */
     if (detail.len > troupe__message_text_room(asked) && troupe__answer(worker, asked, from, &answer) == 0) {
         troupe__message_free(&worker->pool, asked);
         return;

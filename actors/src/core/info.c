@@ -2,8 +2,8 @@
  *
  * What one can see: a peek from outside, an actor's own account by its system lane, walks, sums.
  *
- * A peek reads a slot that its owner may be changing. Every field it reads is atomic, and it reads the generation before
- * and after: if that changed, the actor it was asked about has ended. */
+ * A peek reads a slot that its owner may be changing. Every field it reads is atomic, and it reads the generation
+ * before and after: if that changed, the actor it was asked about has ended. */
 #include "core/mailbox.h"
 #include "core/worker.h"
 
@@ -81,7 +81,8 @@ static void list_links(const struct extra *extra, troupe_info *info)
 static void list_children(const troupe_system *system, const struct extra *extra, troupe_info *info)
 {
     uint32_t n = 0;
-    for (const struct child *child = extra->children.specs_first; child && n < TROUPE_INFO_REFS_MAX; child = child->next)
+    for (const struct child *child = extra->children.specs_first; child && n < TROUPE_INFO_REFS_MAX;
+         child = child->next)
         if (child->slot)
             info->children[n++] = actor_ref(system, slots_at(&system->slots, child->slot));
     for (uint32_t slot = extra->children.first; slot && n < TROUPE_INFO_REFS_MAX;) {
@@ -99,7 +100,8 @@ static void fill_info(troupe_system *system, struct actor *actor, troupe_info *i
     uint32_t state_bytes = actor_kind(actor)->behavior->state_bytes;
     info->parent = info->peek.parent;
     info->mailbox_bytes = info->peek.mailbox_bytes + (uint64_t)info->peek.mailbox_depth * sizeof(struct message);
-    info->memory_bytes = sizeof *actor + (state_bytes > ACTOR_STATE_INLINE_BYTES ? state_bytes : 0) + info->mailbox_bytes;
+    info->memory_bytes =
+        sizeof *actor + (state_bytes > ACTOR_STATE_INLINE_BYTES ? state_bytes : 0) + info->mailbox_bytes;
     if (!extra)
         return;
     if (extra->last_error) {

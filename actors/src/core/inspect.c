@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Looking inside an actor and intervening, by its system lane: state views, suspension, the start and end of traces, and
- * the errors it answered with. Timers that clients set are in timer.c; info is in info.c.
+ * Looking inside an actor and intervening, by its system lane: state views, suspension, the start and end of traces,
+ * and the errors it answered with. Timers that clients set are in timer.c; info is in info.c.
  *
  * The way of each: the worker that asks makes a message with all that is needed (for a trace, its topic too) and raises
  * SIGNAL_SYSTEM; the actor, between two messages, does what it says and turns the message into the answer. A view is
  * the one that runs code of the behavior: as a call that is being handled, which it answers with troupe_reply.
  *
- * Suspension is a pause of the message lane (PAUSE_SUSPENDED): what comes is set aside in order, as while the actor waits
- * for a call, and counts against the mailbox. Deadlines of its own calls come due when it is resumed; timers send their
- * one message, which waits with the others.
+ * Suspension is a pause of the message lane (PAUSE_SUSPENDED): what comes is set aside in order, as while the actor
+ * waits for a call, and counts against the mailbox. Deadlines of its own calls come due when it is resumed; timers send
+ * their one message, which waits with the others.
  *
  * Thread: the actor's owner, but the requests: the owner of the worker that asks. */
 #include "core/mailbox.h"

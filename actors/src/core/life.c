@@ -2,8 +2,8 @@
  *
  * The life of an actor: starting -> running -> draining -> stopping -> stopped, never back.
  *
- * Spawn. The slot is filled, its mailbox opens with the ARGS message as its first, and the actor is scheduled; init runs
- * in its first turn. The ARGS message carries who waits for the start, and becomes the parent's "started". A child
+ * Spawn. The slot is filled, its mailbox opens with the ARGS message as its first, and the actor is scheduled; init
+ * runs in its first turn. The ARGS message carries who waits for the start, and becomes the parent's "started". A child
  * without args gets it only when init runs, so that a million fresh actors do not hold a million messages.
  *
  * End, in this order (troupe__life_stop, then finish once no child is left):
@@ -14,8 +14,8 @@
  *   5. mailbox and system lane are shut; what came meanwhile is answered as to one who is gone; then its topic ends
  *   6. the parent is told, and gives the slot back when it has seen it; without a parent the slot is given back here
  *
- * Nothing in the end needs memory: downs, signals and answers are made of messages that were reserved for them. (Long words
- * are told in a larger message where there is memory for one, and cut where there is not.) */
+ * Nothing in the end needs memory: downs, signals and answers are made of messages that were reserved for them. (Long
+ * words are told in a larger message where there is memory for one, and cut where there is not.) */
 #include "core/mailbox.h"
 #include "core/worker.h"
 
@@ -71,7 +71,8 @@ struct message *troupe__spawn_args(troupe_worker *worker, const troupe_spawn_opt
                                   .own_type = ""};
     struct message *args = troupe__message_new(&worker->pool, &parts);
     if (args)
-        args->deadline_ns = (opts->start_timeout_ms ? opts->start_timeout_ms : TROUPE_START_TIMEOUT_MS_DEFAULT) * NS_PER_MS;
+        args->deadline_ns =
+            (opts->start_timeout_ms ? opts->start_timeout_ms : TROUPE_START_TIMEOUT_MS_DEFAULT) * NS_PER_MS;
     return args;
 }
 
@@ -83,7 +84,8 @@ static void fill(troupe_worker *worker, struct actor *actor, struct kind *kind, 
     uint32_t messages_max = opts->mailbox_messages_max ? opts->mailbox_messages_max : config->mailbox_messages_max;
     atomic_store_relaxed(&actor->kind, kind);
     atomic_store_relaxed(&actor->messages_max, messages_max);
-    atomic_store_relaxed(&actor->bytes_max, opts->mailbox_bytes_max ? opts->mailbox_bytes_max : config->mailbox_bytes_max);
+    atomic_store_relaxed(&actor->bytes_max,
+                         opts->mailbox_bytes_max ? opts->mailbox_bytes_max : config->mailbox_bytes_max);
     atomic_store_relaxed(&actor->policy, (uint8_t)opts->mailbox_policy);
     atomic_store_relaxed(&actor->started_ms, worker->now_ns / NS_PER_MS);
     atomic_store_relaxed(&actor->processed, 0);
@@ -201,7 +203,8 @@ static const struct actor *parent_to_tell(const troupe_system *system, const str
 {
     uint32_t slot = atomic_load_relaxed(&actor->parent_slot);
     const struct actor *parent = slot ? slots_at(&system->slots, slot) : NULL;
-    bool hears = parent && (actor_kind(parent)->behavior->child || (atomic_load_relaxed(&actor->marks) & ACTOR_TELLS_START));
+    bool hears =
+        parent && (actor_kind(parent)->behavior->child || (atomic_load_relaxed(&actor->marks) & ACTOR_TELLS_START));
     return hears ? parent : NULL;
 }
 
@@ -258,7 +261,8 @@ static void start_failed(troupe_ctx *ctx, struct message *args, int error)
     if (extra && extra->children.count)
         extra->args = args; /* answered at the end, when none of them is left */
     else
-        troupe__answer_with_error(ctx->worker, args, actor_ref(ctx->worker->system, ctx->actor), start_error(error), detail);
+        troupe__answer_with_error(ctx->worker, args, actor_ref(ctx->worker->system, ctx->actor), start_error(error),
+                                  detail);
     troupe__life_stop(ctx, TROUPE_EXIT_NOT_STARTED, error, detail);
     ctx->detail_len = 0;
 }
@@ -467,7 +471,8 @@ static void finish(troupe_ctx *ctx)
     troupe_ref self = actor_ref(system, actor);
     enum troupe_exit_cause cause = (enum troupe_exit_cause)actor->exit_cause;
     struct message *words = extra ? extra->exit_detail : NULL;
-    troupe_exit exit = {cause, actor->exit_error, words ? (troupe_view){words->msg.body, words->msg.body_len} : (troupe_view){"", 0}};
+    troupe_exit exit = {cause, actor->exit_error,
+                        words ? (troupe_view){words->msg.body, words->msg.body_len} : (troupe_view){"", 0}};
 
     if (behavior->stop && actor->began && cause != TROUPE_EXIT_KILLED && cause != TROUPE_EXIT_NOT_STARTED)
         behavior->stop(ctx, actor_state(actor), &exit);
@@ -579,7 +584,8 @@ int troupe__stop_send(troupe_worker *worker, troupe_ref ref, enum troupe_stop_mo
     troupe__message_set_text(request, detail);
     request->cause = (uint8_t)mode;
     request->call_id = call_id;
-    int rc = troupe__send_system(worker, ref, request, SIGNAL_SYSTEM | (mode == TROUPE_KILL ? SIGNAL_KILL : SIGNAL_STOP));
+    int rc =
+        troupe__send_system(worker, ref, request, SIGNAL_SYSTEM | (mode == TROUPE_KILL ? SIGNAL_KILL : SIGNAL_STOP));
     if (rc)
         troupe__message_free(&worker->pool, request);
     return rc;

@@ -8,10 +8,10 @@
  *   +---------+---------------+----------------------+
  *
  * Senders push on a stack: link the message to the old top, swap the word, count one more. Whoever replaces "idle" has
- * claimed the actor and must schedule it (or run it at once): exactly one does. The owner (the turn that runs the actor)
- * never pops from the stack. It knows how many of `count` it has seen (`captured`), and takes the new ones by walking
- * that many links down from the top, which reverses them into its private list, oldest first. So a message costs two
- * locked instructions: the push, and the end of the turn.
+ * claimed the actor and must schedule it (or run it at once): exactly one does. The owner (the turn that runs the
+ * actor) never pops from the stack. It knows how many of `count` it has seen (`captured`), and takes the new ones by
+ * walking that many links down from the top, which reverses them into its private list, oldest first. So a message
+ * costs two locked instructions: the push, and the end of the turn.
  *
  * Invariants
  *   1. Only the owner lowers `count`: by what it has handled, when it goes idle or yields. Between two of its own
@@ -42,7 +42,7 @@
 #define WORD_CLOSING (UINT64_C(1) << 63)
 #define WORD_OWNED UINT64_C(0)
 #define WORD_IDLE UINT64_C(1)
-#define WORD_SHUT (WORD_CLOSING | UINT64_C(2)) /* the whole word of one who is gone: closing, so that one test finds both */
+#define WORD_SHUT (WORD_CLOSING | UINT64_C(2)) /* the word of one who is gone: closing, so that one test finds both */
 #define MAILBOX_EXACT_BELOW 1024u
 
 /* Ordinary messages go no further than this. Behind it is room for all that an actor may have reserved. */

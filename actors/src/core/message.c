@@ -68,7 +68,10 @@ struct message *troupe__message_new_bare(struct pool *pool, enum message_what wh
     return message;
 }
 
-size_t troupe__message_text_room(const struct message *message) { return message_block_bytes(message) - sizeof *message; }
+size_t troupe__message_text_room(const struct message *message)
+{
+    return message_block_bytes(message) - sizeof *message;
+}
 
 /* Not inside a UTF-8 character. */
 static troupe_view cut(troupe_view text, size_t max)

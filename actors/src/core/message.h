@@ -4,8 +4,8 @@
  *
  *   struct message | subject NUL | content type NUL | type NUL | (to 8) body
  *
- * Each of the three texts is there only if it is needed. The type most often is not: a type that stands in the receiver's
- * table is told by the table's own text.
+ * Each of the three texts is there only if it is needed. The type most often is not: a type that stands in the
+ * receiver's table is told by the table's own text.
  *
  * Some messages are promises: a monitor's request stays with the target and becomes the `down`; a link's becomes the
  * exit signal; a timer's is sent each time it is due. So the end of an actor, which may come when memory is exhausted,
@@ -53,7 +53,7 @@ enum message_what {
     SYSTEM_PROBE,      /* call_id is the asker's; it goes back as ... */
     SYSTEM_PROBED,     /* ... this, with msg.status */
     NOTICE_OUTSIDE,    /* in a worker's inbox only: an answer from the world outside; part of a struct outside_notice */
-    NOTICE_TOPIC,      /* in a worker's inbox only: a topic has news for its subscribers; part of a struct topic_place */
+    NOTICE_TOPIC,      /* in a worker's inbox only: a topic has news for subscribers; part of a struct topic_place */
     NOTICE_FOLLOW      /* the same for the actors that follow it; part of a struct troupe_topic */
 };
 
@@ -111,8 +111,8 @@ static inline uint32_t message_block_bytes(const struct message *message)
     return message->pool_class == POOL_LARGE ? message->block_bytes : troupe__pool_bytes[message->pool_class];
 }
 
-/* Fill in the header as far as all messages are alike: but for next, block_bytes and from, type, body, body_len. Field by
- * field, and here, because every send makes a message: a compound literal would cost three times as much. */
+/* Fill in the header as far as all messages are alike: but for next, block_bytes and from, type, body, body_len. Field
+ * by field, and here, because every send makes a message: a compound literal would cost three times as much. */
 static inline void message_init(struct message *message, enum message_what what, uint8_t pool_class)
 {
     message->what = (uint8_t)what;

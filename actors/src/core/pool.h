@@ -2,9 +2,9 @@
  *
  * Memory for messages and side tables: free lists by size class in each worker, balanced through a depot.
  *
- * A block is taken from the worker at hand and given back to whichever worker frees it. A worker that frees more than it
- * takes passes whole batches to the system's depot; one that takes more than it frees gets batches from there. So the
- * depot's lock is taken once in POOL_BATCH blocks, and memory does not pile up where messages end.
+ * A block is taken from the worker at hand and given back to whichever worker frees it. A worker that frees more than
+ * it takes passes whole batches to the system's depot; one that takes more than it frees gets batches from there. So
+ * the depot's lock is taken once in POOL_BATCH blocks, and memory does not pile up where messages end.
  *
  * In sanitizer builds each block is an allocation of its own, so that a use after free is seen.
  *
@@ -110,7 +110,8 @@ static inline void troupe__pool_give(struct pool *pool, uint8_t pool_class, void
     pool_count(&list->count, 1);
 }
 
-/* Bytes taken less bytes given here, modulo 2^64: only the sum over all workers means something. Thread: any, advisory. */
+/* Bytes taken less bytes given here, modulo 2^64: only the sum over all workers means something. Thread: any,
+ * advisory. */
 uint64_t troupe__pool_used_bytes(const struct pool *pool);
 
 /* Take and give blocks of any size by their size. */

@@ -6,8 +6,8 @@
  * the deadline or a cancel finds nobody and is dropped. Its `done` runs once, on its worker.
  *
  * A call may run the actor at once: when its push claimed the mailbox (so nothing else is queued, and nobody else runs
- * it), the behavior is quick, and the worker is not inside a turn. Order and exclusion are those of the scheduler, as it
- * is the same claim. The reply then comes while troupe_request_call still runs, and no timer is armed.
+ * it), the behavior is quick, and the worker is not inside a turn. Order and exclusion are those of the scheduler, as
+ * it is the same claim. The reply then comes while troupe_request_call still runs, and no timer is armed.
  *
  * Thread: the owner of the worker. */
 #include "core/mailbox.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A worker's run queue: a ring of RUNQ_SIZE actors; the owner pushes at the tail, the owner and thieves take at the head
- * (after tokio's queue.rs). A thief takes half. When the ring is full, half of it goes to the system's inject queue.
+ * A worker's run queue: a ring of RUNQ_SIZE actors; the owner pushes at the tail, the owner and thieves take at the
+ * head (after tokio's queue.rs). A thief takes half. When the ring is full, half of it goes to the system's inject
+ * queue.
  *
  * Beside the ring is one place in front of all, for one to whom much is sent: it runs while that is in the processor's
  * cache, and is not left behind where each of its many senders has a turn. Only an empty place is taken, and the owner
@@ -11,8 +12,8 @@
  *
  * Orders: a push writes the entry, then releases the tail; who takes acquires the tail, reads the entry, and makes it
  * its own by moving the head. The owner pushes only while fewer than RUNQ_SIZE lie between its view of the head and the
- * tail, so an entry is not overwritten before the head has passed it; a thief that read one too late fails its swap. The
- * place in front is filled by the owner with release and emptied by an exchange. */
+ * tail, so an entry is not overwritten before the head has passed it; a thief that read one too late fails its swap.
+ * The place in front is filled by the owner with release and emptied by an exchange. */
 #ifndef TROUPE_CORE_RUNQ_H
 #define TROUPE_CORE_RUNQ_H
 

@@ -26,7 +26,8 @@ int troupe__find(const troupe_system *system, troupe_ref ref, struct actor **ret
     uint32_t generation = actor ? actor_generation(actor) : 0;
     if (ref.generation == 0 || ref.generation > generation)
         return TROUPE_E_NOT_FOUND;
-    /* Acquire: what spawn wrote before it set the state is seen. 0: its name is known already, but it is not made yet. */
+    /* Acquire: what spawn wrote before it set the state is seen. 0: its name is known already, but it is not made
+     * yet. */
     uint8_t state = atomic_load_acquire(&actor->state);
     if (state == 0)
         return TROUPE_E_NOT_FOUND;
@@ -183,6 +184,15 @@ static inline struct message *new_message(troupe_worker *worker, const struct ou
     return message;
 }
 
+/* Who has sent much makes way for whoever receives it. sender: NULL for an outsider. */
+static ALWAYS_INLINE void schedule_receiver(troupe_worker *worker, const struct actor *sender, struct actor *receiver)
+{
+    if (sender && sender->bursts)
+        troupe__worker_schedule_next(worker, receiver);
+    else
+        troupe__worker_schedule(worker, receiver);
+}
+
 int troupe__send(troupe_worker *worker, const troupe_ref *to, const struct outgoing *out, struct actor **ret_claimed)
 {
     struct actor *actor;
@@ -208,7 +218,7 @@ int troupe__send(troupe_worker *worker, const troupe_ref *to, const struct outgo
         if (ret_claimed)
             *ret_claimed = actor;
         else
-            troupe__worker_schedule(worker, actor);
+            schedule_receiver(worker, out->sender, actor);
         return 0;
     }
     troupe__message_free(&worker->pool, message);
@@ -253,9 +263,9 @@ int troupe__send_system(troupe_worker *worker, troupe_ref to, struct message *me
 
 /* ---- what behaviors and outsiders call ---- */
 
-/* The usual message between actors: to one of this node who lives, of a type whose text is the table's own, with a small
- * body without content type. NULL when anything about it is less usual, and nothing has happened then: the long way
- * (troupe__send) decides. */
+/* The usual message between actors: to one of this node who lives, of a type whose text is the table's own, with a
+ * small body without content type. NULL when anything about it is less usual, and nothing has happened then: the long
+ * way (troupe__send) decides. */
 static ALWAYS_INLINE struct message *new_usual(const troupe_ctx *ctx, const troupe_ref *to, enum troupe_msg_kind kind,
                                         const char *type, const troupe_body *body, struct actor **ret_actor)
 {
@@ -309,15 +319,16 @@ RARE static int send_slowly(troupe_ctx *ctx, const troupe_ref *to, enum troupe_m
     return troupe__send(ctx->worker, to, &out, NULL);
 }
 
-RARE static int refuse_usual(troupe_ctx *ctx, struct actor *actor, const troupe_ref *to, struct message *message, int error)
+RARE static int refuse_usual(troupe_ctx *ctx, struct actor *actor, const troupe_ref *to, struct message *message,
+                             int error)
 {
     struct outgoing out = {.type = troupe_msg_type(&message->msg), .sender = ctx->actor};
     troupe__message_free(&ctx->worker->pool, message);
     return refuse(ctx->worker, to, &out, error_of_push(actor, error));
 }
 
-static ALWAYS_INLINE int send_quickly(troupe_ctx *ctx, const troupe_ref *to, enum troupe_msg_kind kind, const char *type,
-                               const troupe_body *body, uint64_t call_id, uint64_t deadline_ns)
+static ALWAYS_INLINE int send_quickly(troupe_ctx *ctx, const troupe_ref *to, enum troupe_msg_kind kind,
+                                      const char *type, const troupe_body *body, uint64_t call_id, uint64_t deadline_ns)
 {
     ctx->sends++;
     struct actor *actor;
@@ -334,10 +345,7 @@ static ALWAYS_INLINE int send_quickly(troupe_ctx *ctx, const troupe_ref *to, enu
         return 0;
     if (rc < 0)
         return refuse_usual(ctx, actor, to, message, rc);
-    if (ctx->actor->bursts)
-        troupe__worker_schedule_next(ctx->worker, actor);
-    else
-        troupe__worker_schedule(ctx->worker, actor);
+    schedule_receiver(ctx->worker, ctx->actor, actor);
     return 0;
 }
 
@@ -346,8 +354,8 @@ int troupe_cast_by_address(troupe_ctx *ctx, const troupe_ref *to, const char *ty
     return actor_is_killed(ctx->actor) ? TROUPE_E_KILLED : send_quickly(ctx, to, TROUPE_MSG_CAST, type, body, 0, 0);
 }
 
-int troupe__send_call(troupe_ctx *ctx, const troupe_ref *to, const char *type, const troupe_body *body, uint64_t call_id,
-                      uint64_t deadline_ns)
+int troupe__send_call(troupe_ctx *ctx, const troupe_ref *to, const char *type, const troupe_body *body,
+                      uint64_t call_id, uint64_t deadline_ns)
 {
     return send_quickly(ctx, to, TROUPE_MSG_CALL, type, body, call_id, deadline_ns);
 }

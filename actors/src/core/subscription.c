@@ -16,13 +16,13 @@
  *
  * A notice moves all that wait in one step, however many they are: the two lists are told apart by their ends alone.
  *
- * All that a worker does here is in proportion to its own subscribers, and `ready` runs for some of them in each poll, so
- * that actors get their turns under a flood of events (a bounded share).
+ * All that a worker does here is in proportion to its own subscribers, and `ready` runs for some of them in each poll,
+ * so that actors get their turns under a flood of events (a bounded share).
  *
  * The last events that were read are held by the place, in a small cache by number: when thousands wait for the same
- * event, one of them takes the lock. What a read gave is held until the next call on the subscription: by the cache, which
- * counts its readers, or, when its entry is in use for another event, by a hold of its own. When all wait, or nobody is
- * left, the cache is emptied.
+ * event, one of them takes the lock. What a read gave is held until the next call on the subscription: by the cache,
+ * which counts its readers, or, when its entry is in use for another event, by a hold of its own. When all wait, or
+ * nobody is left, the cache is emptied.
  *
  * Thread: the owner of the worker. */
 #include "core/topic.h"
@@ -176,8 +176,8 @@ static void rest_place(struct topic_place *place)
 
 /* ---- read ---- */
 
-/* Is there something that this one has not seen? `ended` counts: it is told as well. Sequentially consistent where it is
- * the look behind the arming. */
+/* Is there something that this one has not seen? `ended` counts: it is told as well. Sequentially consistent where it
+ * is the look behind the arming. */
 static bool has_news(const troupe_subscription *subscription)
 {
     struct troupe_topic *topic = subscription->topic;
@@ -202,7 +202,8 @@ static bool wait_for_news(struct topic_place *place, troupe_subscription *subscr
     return false;
 }
 
-/* Take the event at the cursor, or the oldest behind it, out of the ring, held once. State: it is not newer than `newest`. */
+/* Take the event at the cursor, or the oldest behind it, out of the ring, held once. State: it is not newer than
+ * `newest`. */
 static struct topic_event *take(struct troupe_topic *topic, uint64_t seq)
 {
     troupe__lock_acquire(&topic->lock);

@@ -14,9 +14,10 @@
  * The behavior is told when all that is settled, but before the restart, so that it can end a child that would come
  * back.
  *
- * The end of a parent: children stop one after another, newest first (they drain, if it was drained); each has its shutdown
- * timeout, then is killed. A killed parent's children are killed at once. The next step waits for the real end. When the node ends the children of
- * its own supervisor are told one by one, as those without parent are, and it goes last.
+ * The end of a parent: children stop one after another, newest first (they drain, if it was drained); each has its
+ * shutdown timeout, then is killed. A killed parent's children are killed at once. The next step waits for the real
+ * end. When the node ends the children of its own supervisor are told one by one, as those without parent are, and it
+ * goes last.
  *
  * Thread: the parent's owner, but troupe__child_ended. */
 #include "core/children.h"
@@ -60,7 +61,8 @@ int troupe__supervisor_on_started(troupe_ctx *ctx, struct message *message)
 void troupe__child_ended(troupe_worker *worker, struct actor *actor)
 {
     struct actor *parent = slots_at(&worker->system->slots, actor->parent_slot);
-    _Atomic uint32_t *stack = &parent->extra->ended_children; /* a parent outlives its children, and so does its extra */
+    /* A parent outlives its children, and so does its extra. */
+    _Atomic uint32_t *stack = &parent->extra->ended_children;
     uint32_t top = atomic_load_relaxed(stack);
     do
         actor->run_next = top;

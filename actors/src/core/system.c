@@ -120,8 +120,8 @@ static void stop_slice(troupe_worker *worker, struct shutdown *shutdown)
         enum troupe_actor_state state = actor_state_now(actor);
         bool is_told = !shutdown->killing && state >= TROUPE_STATE_DRAINING;
         bool is_root = actor_kind(actor) == &system->root_kind;
-        if (state == 0 || state == TROUPE_STATE_STOPPED || (atomic_load_relaxed(&actor->marks) & ACTOR_IS_CHILD) || is_told ||
-            (is_root && others > 0))
+        if (state == 0 || state == TROUPE_STATE_STOPPED || (atomic_load_relaxed(&actor->marks) & ACTOR_IS_CHILD) ||
+            is_told || (is_root && others > 0))
             continue;
         enum troupe_stop_mode mode = shutdown->killing ? TROUPE_KILL : shutdown->mode;
         int rc = troupe__stop_send(worker, actor_ref(system, actor), mode, (troupe_view){words, sizeof words - 1},
@@ -177,7 +177,8 @@ static void end_all_left(troupe_system *system)
                 busy = true;
         }
         for (uint32_t i = 0; i < troupe__workers_all(system); i++) /* the last one may have left work for the first */
-            busy = busy || atomic_load_relaxed(&system->inject.count) || atomic_load_relaxed(&system->workers[i]->inbox);
+            busy =
+                busy || atomic_load_relaxed(&system->inject.count) || atomic_load_relaxed(&system->workers[i]->inbox);
     }
 }
 

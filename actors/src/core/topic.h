@@ -8,8 +8,9 @@
  *   filter.c         which types a reader wants
  *
  * An event is one counted block, written once and shared by the ring and all who read it. A topic keeps the last ones,
- * with numbers that count up from 1. A subscriber is a number: the next event it wants. So publishing costs the same for
- * any number of subscribers, one that is slow holds up nobody, and one that the ring has overtaken knows by how much.
+ * with numbers that count up from 1. A subscriber is a number: the next event it wants. So publishing costs the same
+ * for any number of subscribers, one that is slow holds up nobody, and one that the ring has overtaken knows by how
+ * much.
  *
  * Who is told. A subscriber that has read everything waits in the list of its worker's place, and the place sets the
  * worker's bit in `waiting`. A publisher takes all bits and puts one notice, which lies ready in the place, into the
@@ -18,13 +19,13 @@
  *
  * Nobody sleeps through an event: the reader sets the bit and then looks at `newest` (and `ended`) once more; the
  * publisher sets `newest` and then looks at the bits. All four are sequentially consistent, so one of the two sees the
- * other. While the place is armed (its bit was set and its notice has not been seen) later waiters need not set it again:
- * what they have not seen was published after the look that armed the place, so its notice is still to come.
+ * other. While the place is armed (its bit was set and its notice has not been seen) later waiters need not set it
+ * again: what they have not seen was published after the look that armed the place, so its notice is still to come.
  *
  * The topic of an actor hangs in a table by slot and generation, made by the actor's first publication or by its first
- * subscriber, whichever comes first. A subscriber is no owner of the actor, so it cannot look into its `extra`; it sets a
- * mark on the slot and then looks whether the actor's system lane is shut; the end shuts the lane and then looks at the
- * mark. Again one of the two sees the other, and an actor without topic pays one load at its end.
+ * subscriber, whichever comes first. A subscriber is no owner of the actor, so it cannot look into its `extra`; it sets
+ * a mark on the slot and then looks whether the actor's system lane is shut; the end shuts the lane and then looks at
+ * the mark. Again one of the two sees the other, and an actor without topic pays one load at its end.
  *
  * Memory is that of troupe_alloc: any thread may free it, and it counts against the node's budget.
  *
@@ -69,7 +70,8 @@ struct topic_list {
     troupe_subscription *first, *last;
 };
 
-/* The subscribers of one worker. Its owner's, but for the notice while that is on its way. Lives as long as the topic. */
+/* The subscribers of one worker. Its owner's, but for the notice while that is on its way. Lives as long as the
+ * topic. */
 struct topic_place {
     struct message notice; /* NOTICE_TOPIC; on its way at most once */
     struct troupe_topic *topic;

@@ -3,13 +3,14 @@
  * A turn: how a claimed actor runs.
  *
  * Before each message the signals are looked at: kill > stop > system > messages. System messages are bounded by
- * TROUPE_TURN_SYSTEM_MAX before a message gets its chance, messages by TROUPE_TURN_MESSAGES_MAX before the actor goes to
- * the back of the queue. What it sends counts as well (TROUPE_TURN_SENDS_MAX, after Erlang's reductions): one who sends
- * much makes way for who receives it, while that is still in the processor's cache. When nothing is left the actor goes
- * idle, by one compare-and-swap of its mailbox word; if something came meanwhile the swap fails and the turn goes on.
+ * TROUPE_TURN_SYSTEM_MAX before a message gets its chance, messages by TROUPE_TURN_MESSAGES_MAX before the actor goes
+ * to the back of the queue. What it sends counts as well (TROUPE_TURN_SENDS_MAX, after Erlang's reductions): one who
+ * sends much makes way for who receives it, while that is still in the processor's cache. When nothing is left the
+ * actor goes idle, by one compare-and-swap of its mailbox word; if something came meanwhile the swap fails and the turn
+ * goes on.
  *
- * While the lane is paused (call_wait, an open start) messages that may not pass are moved to a deferred list, in order,
- * and put back in front when the pause ends. So each is looked at once, however long the pause.
+ * While the lane is paused (call_wait, an open start) messages that may not pass are moved to a deferred list, in
+ * order, and put back in front when the pause ends. So each is looked at once, however long the pause.
  *
  * Thread: the owner of the worker. */
 #include "core/mailbox.h"
@@ -283,7 +284,8 @@ static void take_system_lane(struct actor *actor)
     if (!atomic_load_relaxed(&actor->system_lane))
         return;
     /* Acquire pairs with the push; the lane is never shut here, only the owner shuts it. */
-    struct message *list = message_reverse(atomic_exchange_acq_rel(&actor->system_lane, NULL)), **end = &actor->system_head;
+    struct message *list = message_reverse(atomic_exchange_acq_rel(&actor->system_lane, NULL)),
+                   **end = &actor->system_head;
     while (*end)
         end = &(*end)->next;
     *end = list;
@@ -430,11 +432,12 @@ static APART bool run_signals(troupe_ctx *ctx)
 {
     struct actor *actor = ctx->actor;
     /* Clears all: what they announce is taken below. Sequentially consistent as the raise. */
-    uint32_t signals = (uint32_t)atomic_fetch_and_explicit(&actor->identity, ~UINT64_C(0xffffffff), memory_order_seq_cst);
+    uint32_t signals =
+        (uint32_t)atomic_fetch_and_explicit(&actor->identity, ~UINT64_C(0xffffffff), memory_order_seq_cst);
     take_system_lane(actor);
     if (signals & SIGNAL_KILL) {
         run_stops(ctx, true);
-        troupe__life_stop(ctx, TROUPE_EXIT_KILLED, 0, (troupe_view){"", 0}); /* a parent without memory sends no words */
+        troupe__life_stop(ctx, TROUPE_EXIT_KILLED, 0, (troupe_view){"", 0}); /* without memory: no words */
     }
     if (signals & SIGNAL_STOP)
         run_stops(ctx, false);
@@ -489,7 +492,8 @@ static bool is_drained(troupe_ctx *ctx)
         return false; /* accepted before it drained, and not in the private list yet */
     if (actor->extra)
         troupe__wait_look_for_askers(ctx);
-    return !(actor->pause & ~PAUSE_TRACED) && (!actor->extra || (actor->extra->waits.calls == 0 && actor->extra->waits.kept == 0));
+    return !(actor->pause & ~PAUSE_TRACED) &&
+           (!actor->extra || (actor->extra->waits.calls == 0 && actor->extra->waits.kept == 0));
 }
 
 /* Make way for others. Who has handled its share and has as much again before it gets each second turn, until it has
@@ -509,8 +513,8 @@ static APART void make_way(troupe_ctx *ctx, uint32_t handled)
 }
 
 /* The usual: one ordinary message after the other, with nothing else to look at. Does what next_message and dispatch
- * would, with all that cannot change in between at hand. Returns how many were handled in the turn so far; the rest, and
- * what the last one asked for, is left to `run`. */
+ * would, with all that cannot change in between at hand. Returns how many were handled in the turn so far; the rest,
+ * and what the last one asked for, is left to `run`. */
 static uint32_t run_usual(troupe_ctx *ctx, uint32_t handled)
 {
     troupe_worker *worker = ctx->worker;
@@ -572,7 +576,7 @@ static uint32_t run(troupe_ctx *ctx)
                 return handled;
             handled += ctx->deadlines;
             if (actor->system_head)
-                handled += TROUPE_TURN_SYSTEM_MAX; /* a full share of system messages, and more wait: SIGNAL_SYSTEM is set */
+                handled += TROUPE_TURN_SYSTEM_MAX; /* a full share of them, and more wait: SIGNAL_SYSTEM is set */
             if (actor_is_killed(actor))
                 continue; /* meanwhile: a kill comes before the next message */
         }

@@ -3,8 +3,8 @@
  * How long turns take: when a batch has had its share of time, which kinds of actor are slow, how many turns were long.
  *
  * Turns are timed in slices of TURN_SLICE, so that a short one does not cost a look at the clock: a slice that is short
- * as a whole had no long turn in it. After a long slice each turn is timed for a while. Without a clock nothing is timed,
- * and a batch ends by its number of messages alone.
+ * as a whole had no long turn in it. After a long slice each turn is timed for a while. Without a clock nothing is
+ * timed, and a batch ends by its number of messages alone.
  *
  * Thread: the owner of the worker. */
 #include "core/worker.h"
@@ -13,9 +13,9 @@
 #define TURN_PRECISE 256u   /* turns timed alone after a long slice */
 #define TURN_SAMPLE_NS_MAX (4 * TROUPE_INLINE_TURN_NS_MAX)
 
-/* A batch has had its share: as many messages as it may, or, where there is a clock, as much time. The clock is looked at
- * after the first few messages and then seldom; after each one of a kind whose messages are known to be slow. The slice
- * may have begun before the turn: then the turn ends a little early. */
+/* A batch has had its share: as many messages as it may, or, where there is a clock, as much time. The clock is looked
+ * at after the first few messages and then seldom; after each one of a kind whose messages are known to be slow. The
+ * slice may have begun before the turn: then the turn ends a little early. */
 bool troupe__turn_is_used_up(troupe_worker *worker, const struct kind *kind, uint32_t handled)
 {
     const troupe_system_config *config = &worker->system->config;
@@ -31,8 +31,8 @@ bool troupe__turn_is_used_up(troupe_worker *worker, const struct kind *kind, uin
     return true;
 }
 
-/* Smooth what a message of this kind costs. A sample has a cap: a turn may be long because the kernel took the core away,
- * and one such must not keep the kind off the inline way for long. */
+/* Smooth what a message of this kind costs. A sample has a cap: a turn may be long because the kernel took the core
+ * away, and one such must not keep the kind off the inline way for long. */
 static void note_turn(troupe_worker *worker, struct kind *kind, uint64_t turn_ns, uint32_t messages)
 {
     uint64_t each_ns = turn_ns / (messages ? messages : 1);
@@ -60,7 +60,8 @@ void troupe__turn_time(troupe_worker *worker, struct kind *kind, const struct ac
 {
     const troupe_system_config *config = &worker->system->config;
     if (worker->is_blocking) { /* its turns may last: one is a slice, and it is neither long nor told of */
-        counter_add(&worker->kind_stats[kind->index].busy_ns, config->clock_ns(config->user) - worker->slice_started_ns);
+        counter_add(&worker->kind_stats[kind->index].busy_ns,
+                    config->clock_ns(config->user) - worker->slice_started_ns);
         return;
     }
     /* A kind that counts as slow is timed each time, or it would never be seen to be quick again. */

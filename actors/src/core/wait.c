@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What an actor waits for: a table of entries with a binary heap over their deadlines. An entry is known by its index
- * and a generation, so that an id is never taken for a later one. Only the earliest deadline is told to a worker's timer
- * wheel, and it is not taken back when its entry goes: an actor that makes and ends many calls touches the wheel once in
- * a timeout, not once a call.
+ * and a generation, so that an id is never taken for a later one. Only the earliest deadline is told to a worker's
+ * timer wheel, and it is not taken back when its entry goes: an actor that makes and ends many calls touches the wheel
+ * once in a timeout, not once a call.
  *
- * Timers. A timer owns its message. When it is due the message goes into the actor's own mailbox (no room needed) and is
- * handled in its order; a cancel meanwhile removes the entry, and the message is dropped when it reaches the front.
+ * Timers. A timer owns its message. When it is due the message goes into the actor's own mailbox (no room needed) and
+ * is handled in its order; a cancel meanwhile removes the entry, and the message is dropped when it reaches the front.
  * A periodic timer has one message: the next tick is sent after the last was handled (skip), or at once for each tick
  * that was missed (burst).
  *
@@ -96,7 +96,10 @@ static bool grow(struct pool *pool, struct wait_table *table)
 
 static uint32_t *count_of(struct wait_table *table, uint8_t kind)
 {
-    return kind == WAIT_CALL ? &table->calls : kind == WAIT_KEPT ? &table->kept : kind == WAIT_TIMER ? &table->timers : NULL;
+    return kind == WAIT_CALL    ? &table->calls
+           : kind == WAIT_KEPT  ? &table->kept
+           : kind == WAIT_TIMER ? &table->timers
+                                : NULL;
 }
 
 uint64_t troupe__wait_add(struct pool *pool, struct wait_table *table, enum wait_kind kind, uint64_t deadline_ns)
@@ -267,7 +270,8 @@ int troupe__wait_on_due(troupe_ctx *ctx)
     troupe__worker_disarm(ctx->worker, ctx->actor);
     struct extra *extra = ctx->actor->extra;
     int rc = 0;
-    while (rc == 0 && extra && extra->waits.heap_count && !ctx->stop_self && ctx->deadlines < TROUPE_TURN_MESSAGES_MAX) {
+    while (rc == 0 && extra && extra->waits.heap_count && !ctx->stop_self &&
+           ctx->deadlines < TROUPE_TURN_MESSAGES_MAX) {
         struct wait *wait = &extra->waits.entries[extra->waits.heap[0]];
         if (wait->deadline_ns > ctx->worker->now_ns)
             break;
@@ -359,7 +363,8 @@ void troupe__wait_stop_all(troupe_ctx *ctx, enum troupe_exit_cause cause)
         if (wait->kind == WAIT_KEPT && !TROUPE_PLANTED(8)) {
             struct message *asked = wait->message;
             troupe__wait_remove(table, wait);
-            troupe__answer_with_error(ctx->worker, asked, self, error, (troupe_view){kept_words, sizeof kept_words - 1});
+            troupe__answer_with_error(ctx->worker, asked, self, error,
+                                      (troupe_view){kept_words, sizeof kept_words - 1});
         } else if (wait->kind == WAIT_CALL || wait->kind == WAIT_START) {
             troupe__wait_remove(table, wait);
         } else if (wait->kind == WAIT_TIMER && wait->in_mailbox) {

@@ -17,12 +17,12 @@
  * Therefore a push to the own queue looks at `parked` without a fence.
  *
  * Sharing. To wake a core costs some 25 us, and actors that are moved leave the cache in which their messages are: two
- * cores that send to one actor are slower than one. So a worker wakes another one when its queue holds SHARE_NS of work,
- * ten times that, by what its turns took of late (turn_ns); and once in WAKE_AGAIN_NS whatever it holds, as a turn may be
- * longer than all before it. A thief takes half of a queue that holds so much by its owner's turn_ns, or that it has seen
- * to last so long: a part of what lay there SHARE_NS ago still does. While others are at work it looks again, after
- * LOOK_AGAIN_NS_MIN at first and LOOK_AGAIN_NS_MAX in the end, and sleeps without a time only when none of them has run a
- * turn for WAKE_AGAIN_NS. So nothing waits long behind a long turn. */
+ * cores that send to one actor are slower than one. So a worker wakes another one when its queue holds SHARE_NS of
+ * work, ten times that, by what its turns took of late (turn_ns); and once in WAKE_AGAIN_NS whatever it holds, as a
+ * turn may be longer than all before it. A thief takes half of a queue that holds so much by its owner's turn_ns, or
+ * that it has seen to last so long: a part of what lay there SHARE_NS ago still does. While others are at work it looks
+ * again, after LOOK_AGAIN_NS_MIN at first and LOOK_AGAIN_NS_MAX in the end, and sleeps without a time only when none of
+ * them has run a turn for WAKE_AGAIN_NS. So nothing waits long behind a long turn. */
 #include "core/worker.h"
 
 #include "base/compiler.h"
@@ -107,7 +107,8 @@ static bool is_worth_stealing(troupe_worker *thief, const troupe_worker *victim,
     struct seen_queue *seen = &thief->seen[victim->index];
     uint64_t turns = atomic_load_relaxed(&victim->turn_count);
     uint32_t head = atomic_load_relaxed(&victim->runq.head);
-    bool is_same = turns == seen->turns || (in_ring && (int32_t)(head - seen->tail) < 0); /* what was seen then is there */
+    /* What was seen then is there. */
+    bool is_same = turns == seen->turns || (in_ring && (int32_t)(head - seen->tail) < 0);
     if (is_same && depth)
         return thief->now_ns - seen->at_ns >= SHARE_NS;
     seen->turns = turns;
@@ -186,7 +187,8 @@ static inline void share(troupe_worker *worker)
     if (!parked)
         return;
     uint64_t depth = runq_depth(&worker->runq) + (atomic_load_relaxed(&worker->runq.front) != NULL);
-    if (worker->now_ns - worker->woke_ns >= WAKE_AGAIN_NS || depth * atomic_load_relaxed(&worker->turn_ns) >= SHARE_NS) {
+    if (worker->now_ns - worker->woke_ns >= WAKE_AGAIN_NS ||
+        depth * atomic_load_relaxed(&worker->turn_ns) >= SHARE_NS) {
         worker->woke_ns = worker->now_ns;
         wake_one(worker->system, worker->system->ordinary);
     }
@@ -217,14 +219,15 @@ void troupe__worker_schedule(troupe_worker *worker, struct actor *actor)
 
 void troupe__worker_schedule_next(troupe_worker *worker, struct actor *actor)
 {
-    if (worker->is_blocking || (atomic_load_relaxed(&actor->marks) & ACTOR_BLOCKS) || !runq_push_front(&worker->runq, actor))
+    if (worker->is_blocking || (atomic_load_relaxed(&actor->marks) & ACTOR_BLOCKS) ||
+        !runq_push_front(&worker->runq, actor))
         troupe__worker_schedule(worker, actor);
     else
         share(worker);
 }
 
-/* Only on the actor that is meant: the slot may have passed to a successor meanwhile. But that something is in the system
- * lane is told to whoever is here: it answers the requests for a predecessor. */
+/* Only on the actor that is meant: the slot may have passed to a successor meanwhile. But that something is in the
+ * system lane is told to whoever is here: it answers the requests for a predecessor. */
 static void set_signals(struct actor *actor, uint32_t generation, uint32_t signals)
 {
     uint64_t identity = atomic_load_relaxed(&actor->identity);
@@ -415,8 +418,8 @@ static void note_turns(troupe_worker *worker, uint32_t turns, uint64_t spent_ns)
     atomic_store_relaxed(&worker->turn_ns, smoothed - smoothed / 4 + (uint32_t)sample / 4);
 }
 
-/* So many turns were run in this poll. A few that are short are not worth a look at the clock. Without a clock it is the
- * next poll that tells how long they took, if it comes at once. */
+/* So many turns were run in this poll. A few that are short are not worth a look at the clock. Without a clock it is
+ * the next poll that tells how long they took, if it comes at once. */
 static void after_turns(troupe_worker *worker, uint32_t turns)
 {
     const troupe_system_config *config = &worker->system->config;

@@ -270,7 +270,8 @@ void troupe__worker_schedule(troupe_worker *worker, struct actor *actor);
 /* The same for one to whom much is sent: before the others, within bounds (runq.h). */
 void troupe__worker_schedule_next(troupe_worker *worker, struct actor *actor);
 
-/* Set signals on an actor of this generation and see that it looks at them. A successor in the slot gets SYSTEM alone. */
+/* Set signals on an actor of this generation and see that it looks at them. A successor in the slot gets SYSTEM
+ * alone. */
 void troupe__worker_raise(troupe_worker *worker, struct actor *actor, uint32_t generation, uint32_t signals);
 
 /* Tell the time of the actor's earliest deadline to a wheel. Thread: owner of the actor. */
@@ -288,8 +289,8 @@ void troupe__dead_letter(troupe_worker *worker, const troupe_ref *to, const trou
 
 /* ---- send.c ---- */
 
-/* Find a living actor of this node. Fails: TROUPE_E_NOT_FOUND, TROUPE_E_GONE, TROUPE_E_UNREACHABLE. Thread: any; advisory until a message that
- * carries the generation is accepted. */
+/* Find a living actor of this node. Fails: TROUPE_E_NOT_FOUND, TROUPE_E_GONE, TROUPE_E_UNREACHABLE. Thread: any;
+ * advisory until a message that carries the generation is accepted. */
 int troupe__find(const troupe_system *system, troupe_ref ref, struct actor **ret_actor);
 
 /* The index of a type in the behavior's table, or TROUPE_OP_NONE. */
@@ -314,13 +315,13 @@ static inline const troupe_home *troupe__caller_home(const troupe_system *system
 }
 
 /* Send an ordinary message. The receiver is looked up before the message is made, so that its type need not be copied.
- * *ret_claimed is the actor when the caller must run or schedule it; without ret_claimed it is scheduled here. A refusal
- * is counted as a dead letter. Fails: what troupe_cast says. */
+ * *ret_claimed is the actor when the caller must run or schedule it; without ret_claimed it is scheduled here. A
+ * refusal is counted as a dead letter. Fails: what troupe_cast says. */
 int troupe__send(troupe_worker *worker, const troupe_ref *to, const struct outgoing *out, struct actor **ret_claimed);
 
 /* Send a call of the running actor, whose reply has this id. Fails: as troupe__send. */
-int troupe__send_call(troupe_ctx *ctx, const troupe_ref *to, const char *type, const troupe_body *body, uint64_t call_id,
-                      uint64_t deadline_ns);
+int troupe__send_call(troupe_ctx *ctx, const troupe_ref *to, const char *type, const troupe_body *body,
+                      uint64_t call_id, uint64_t deadline_ns);
 
 /* Send what needs no room (replies, downs, ...) into the mailbox of an actor of this node. Consumes the message. */
 void troupe__send_reserved(troupe_worker *worker, troupe_ref to, struct message *message);
@@ -353,12 +354,12 @@ int troupe__probe_on_answer(troupe_ctx *ctx, struct message *answer);
 
 /* ---- wait.c ---- */
 
-/* What is due, as many as a turn may: deadlines of calls, timers, starts, shutdowns, restarts. Returns 0 or the failure of
- * a function. */
+/* What is due, as many as a turn may: deadlines of calls, timers, starts, shutdowns, restarts. Returns 0 or the failure
+ * of a function. */
 int troupe__wait_on_due(troupe_ctx *ctx);
 
-/* The actor drains: drop the calls that it kept for outsiders who are gone, if it is time to look. Nobody tells of them,
- * as that would cost each call; so while it owes replies it looks again and again. */
+/* The actor drains: drop the calls that it kept for outsiders who are gone, if it is time to look. Nobody tells of
+ * them, as that would cost each call; so while it owes replies it looks again and again. */
 void troupe__wait_look_for_askers(troupe_ctx *ctx);
 
 /* The actor ends: answer what it kept, forget its calls. */
@@ -388,7 +389,8 @@ int troupe__spawn_check(const troupe_spawn_opts *opts);
 /* The ARGS message of a spawn, or NULL. */
 struct message *troupe__spawn_args(troupe_worker *worker, const troupe_spawn_opts *opts, troupe_ref from);
 
-/* An actor without args and without init, whose parent need not hear of it, runs from now on. False: it is another one. */
+/* An actor without args and without init, whose parent need not hear of it, runs from now on. False: it is another
+ * one. */
 bool troupe__life_begins_at_once(troupe_ctx *ctx);
 
 /* init has returned. Consumes the ARGS message, or keeps it while the start is open. */
