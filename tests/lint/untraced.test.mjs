@@ -5,14 +5,13 @@
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import path from 'node:path'
 import { test } from 'node:test'
 
-const top = path.join(import.meta.dirname, '../..')
+const top = new URL('../../', import.meta.url)
 
 /** The body of a function, from its name to the brace that ends it. */
 function bodyOf(file, name) {
-  const source = readFileSync(path.join(top, file), 'utf8').replace(/\/\*[^]*?\*\//g, '')
+  const source = readFileSync(new URL(file, top), 'utf8').replace(/\/\*[^]*?\*\//g, '')
   const start = source.search(new RegExp(`^[^\\n;]*\\b${name}\\([^;]*?\\)\\n\\{`, 'm'))
   assert.ok(start >= 0, `${file} has no ${name}`)
   return source.slice(start, source.indexOf('\n}\n', start))
