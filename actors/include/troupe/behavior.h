@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a behavior is: a constant table of functions and message types. To write one, include <troupe/behavior.h>, fill
- * the table, and export it; actors/behaviors/ holds six of about a page each.
+ * the table, and export it; actors/behaviors/ holds examples, some of about a page.
  *
  * A behavior's functions run one at a time for an actor, never at the same time on two threads, though each time
  * perhaps on another thread. They must not block (but with TROUPE_BEHAVIOR_BLOCKING), read a clock or touch globals;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Planted bugs: thirteen places in the core can go wrong on purpose, so that a test can show that the simulator finds such
+ * Planted bugs: some places in the core can go wrong on purpose, so that a test can show that the simulator finds such
  * bugs (tests/sim/planted.c has the list). Only the build of that test has them; everywhere else the condition is the
  * constant 0 and no code remains. */
 #ifndef TROUPE_BASE_PLANT_H
