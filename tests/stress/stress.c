@@ -20,6 +20,7 @@
 #include <troupe/system.h>
 
 #include "sleeper.h"
+#include "tap.h"
 
 #define WORKERS_MAX 8u
 #define ASK_AGAIN_NS 1000000u
@@ -455,14 +456,6 @@ static void *drive(void *argument)
 }
 
 /* ---- the whole ---- */
-
-static unsigned checks, failures;
-
-static void check(bool ok, const char *text)
-{
-    printf("%s %u - %s\n", ok ? "ok" : "not ok", ++checks, text);
-    failures += !ok;
-}
 
 int main(int argc, char **argv)
 {

@@ -18,6 +18,7 @@
 #include <troupe/system.h>
 
 #include "sleeper.h"
+#include "tap.h"
 
 #define WORKERS_MAX 8u
 #define OPEN_MAX 32u
@@ -343,14 +344,6 @@ static void *drive(void *argument)
 }
 
 /* ---- the whole ---- */
-
-static unsigned checks, failures;
-
-static void check(bool ok, const char *text)
-{
-    printf("%s %u - %s\n", ok ? "ok" : "not ok", ++checks, text);
-    failures += !ok;
-}
 
 static bool start_driver(uint32_t i, uint64_t seed, void *(*run)(void *))
 {

@@ -17,6 +17,7 @@
 #include <troupe/system.h>
 
 #include "sleeper.h"
+#include "tap.h"
 
 #define WORKERS_MAX 8u
 #define ASK_AGAIN_NS 1000000u
@@ -468,14 +469,6 @@ static void *control(void *argument)
 }
 
 /* ---- the whole ---- */
-
-static unsigned checks, failures;
-
-static void check(bool ok, const char *text)
-{
-    printf("%s %u - %s\n", ok ? "ok" : "not ok", ++checks, text);
-    failures += !ok;
-}
 
 static void run_threads(uint32_t workers, uint64_t seed)
 {

@@ -21,6 +21,7 @@
 
 #include "roamer.h"
 #include "sleeper.h"
+#include "tap.h"
 
 #define WORKERS_MAX 8u
 #define OPEN_MAX 64u /* open requests of a worker */
@@ -180,14 +181,6 @@ static void *drive(void *argument)
 }
 
 /* ---- the whole ---- */
-
-static unsigned checks, failures;
-
-static void check(bool ok, const char *text)
-{
-    printf("%s %u - %s\n", ok ? "ok" : "not ok", ++checks, text);
-    failures += !ok;
-}
 
 static bool groups_are_empty(void)
 {
